@@ -244,15 +244,16 @@ run_tests() {
     cd "$here"
     local failed=0 types
     export PYTHONUNBUFFERED=1
+    unset PYTHONDONTWRITEBYTECODE  # each of some hundred processes would compile the modules anew
     "$venv/bin/python" -m ruff check . || failed=1
     "$venv/bin/python" -m ruff format --check . || failed=1
     # Beside the tests, since it takes one core alone; what it says comes last.
     types=$(mktemp)
     "$venv/bin/python" -m mypy >"$types" 2>&1 &
-    # Four at a time, since many wait for a browser, and what they share is imported once (tests/warm); the tests of a file
+    # Five at a time, since many wait for a browser, and what they share is imported once (tests/warm); the tests of a file
     # stay together, because they share what is slow to make, and the longest files come first (tests/conftest.py).
     # `-n 0` undoes it.
-    "$venv/bin/python" -m pytest -n 4 --dist loadfile --no-loadscope-reorder "$@" || failed=1
+    "$venv/bin/python" -m pytest -n 5 --dist loadfile --no-loadscope-reorder "$@" || failed=1
     wait $! || failed=1
     cat "$types"
     rm -f -- "$types"

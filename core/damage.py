@@ -18,6 +18,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from core.errors import UserError
 from core.files import MOST_BYTES, Outside, TooLarge, free_name, is_empty, parse_json, read_bounded
+from core.reasons import reason_of
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -222,8 +223,9 @@ def _unreadable(path: Path, error: BaseException) -> DamagedFile:
     if isinstance(error, OSError) and error.errno == errno.ELOOP:
         return DamagedFile("damaged.link", "{path} is a link that leads nowhere.", _HINT, path=name)
     if isinstance(error, OSError):
-        reason = error.strerror or type(error).__name__
-        return DamagedFile("damaged.unreadable", "{path} could not be opened ({why}).", _HINT, path=name, why=reason)
+        return DamagedFile(
+            "damaged.unreadable", "{path} could not be opened ({why}).", _HINT, path=name, why=reason_of(error)
+        )
     return _content(path, name, error)
 
 

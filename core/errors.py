@@ -54,11 +54,6 @@ def _told(value: Any) -> Any:
     return Reason(value) if isinstance(value, str) else value  # so that any reason has a hint, be it empty
 
 
-def reason_of(error: Exception, most: int = 200) -> UserError | str:
-    """An error as a value of another: one that is meant for people itself, of others the first line."""
-    return error if isinstance(error, UserError) else f"{type(error).__name__}: {error}".splitlines()[0][:most]
-
-
 def described_bug(error: BaseException) -> str:
     """An unexpected error in one line for a person: its kind and its words, without the folders of this computer."""
     return without_folders(" ".join(f"{type(error).__name__}: {error}".split()))[:500]
@@ -85,6 +80,10 @@ def _within(path: str) -> str:
 
 class Cancelled(Exception):
     """The person pressed Stop; a task raises it after saving what it has."""
+
+
+class Fault(UserError, ValueError):
+    """What is wrong with a single item: it is named and left out, and the others go on."""
 
 
 class Busy(UserError):

@@ -207,6 +207,14 @@ def takes_nothing_more(folder: Path) -> bool:
         return is_full(error)
 
 
+def link_or_copy(path: Path, target: Path) -> None:
+    """A second name for a file that is only ever replaced as a whole; a copy on another disk, or one without links."""
+    try:
+        os.link(path, target)
+    except OSError:
+        shutil.copyfile(path, target)
+
+
 def sha256_file(path: Path, on_block: Callable[[], object] | None = None) -> str:
     """Hex SHA-256 of a file, read in blocks; ``on_block`` is called after each, and may raise to break off."""
     digest = hashlib.sha256()
@@ -222,6 +230,17 @@ def slug(name: str, fallback: str = "item") -> str:
     """A short ASCII folder name made from what a person typed; never empty, never a path."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:48].strip("-") or fallback
+
+
+class Place:
+    """A file or folder that lies at one place below whatever has a ``path``."""
+
+    def __init__(self, *parts: str) -> None:
+        self.parts = parts
+
+    def __get__(self, owner: Any, _: type) -> Path:
+        path: Path = owner.path
+        return path.joinpath(*self.parts)
 
 
 def subfolders(folder: Path) -> list[Path]:

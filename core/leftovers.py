@@ -56,12 +56,12 @@ def delete_leftovers(workspace: Workspace, now: float | None = None) -> list[Pat
         now: Unix time in seconds to reckon ages by; the present if not given.
     """
     age = _Age(time.time() if now is None else now)
-    deleted: list[Path] = []
+    paths: list[Path] = []
     for leftovers in (_in_temporary(workspace, age), _in_workspace(workspace, age), _in_projects(workspace, age)):
         with contextlib.suppress(FileNotFoundError):  # somebody else was quicker
             for path in leftovers:
-                deleted += _delete(path)
-    return deleted
+                paths += _delete(path)
+    return paths
 
 
 def _delete(path: Path) -> list[Path]:

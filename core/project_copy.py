@@ -6,7 +6,6 @@ engine and stay behind.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from core.dataset.checks import check
 from core.dataset.report import limits
 from core.engines import registry
 from core.errors import UserError
-from core.files import TEMP_PREFIX
+from core.files import TEMP_PREFIX, link_or_copy
 from core.jobs.args.projects import CopyProjectArgs
 from core.jobs.job import busy
 from core.jobs.parallel import map_in_threads
@@ -186,10 +185,7 @@ def _link(path: Path, target: Path) -> None:
     """The same file under another name: recordings and what is measured of them are only ever replaced as a whole."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
-    try:
-        os.link(path, target)
-    except OSError:  # another disk, or one that knows no links
-        shutil.copyfile(path, target)
+    link_or_copy(path, target)
 
 
 def _tell(outcome: _Outcome, sources: Mapping[str, Source], reporter: Reporter) -> None:

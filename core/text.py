@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -21,6 +22,8 @@ _UNSEEN = {
     *(0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, 0xFFFC),
     *(*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)),
 }
+_SSML = re.compile(r"<\s*(?:speak|break|prosody|say-as|emphasis|phoneme)\b", re.IGNORECASE)
+_TAG = re.compile(r"<[/!?a-zA-Z][^<>]{0,1000}>")
 _BLANK = {0x2800}  # an empty pattern of Braille: takes room, shows nothing
 # Where a text is cut, the best places first: after sentences, after clauses, between words.
 _CUTS = (
@@ -33,6 +36,16 @@ _CUTS = (
 def as_title(text: str) -> str:
     """What a person calls something: on one line, of at most 80 characters."""
     return " ".join(text.split())[:80]
+
+
+def has_ssml(text: str) -> bool:
+    """Whether a text is marked up for other speech programs."""
+    return bool(_SSML.search(text))
+
+
+def without_tags(text: str) -> str:
+    """A text with spaces in place of its tags, and the characters that its entities stand for."""
+    return html.unescape(_TAG.sub(" ", text))
 
 
 def clean_text(text: str) -> str:

@@ -69,10 +69,10 @@ def packed(project: Project, options: Collection[str]) -> Iterator[list[tuple[st
     """
     if running := project.running():
         raise busy(running.holder())
-    chosen = (*ALWAYS, *(folder for option in options for folder in OPTIONS[option]))
+    folders = (*ALWAYS, *(folder for option in options for folder in OPTIONS[option]))
     entries: list[tuple[str, Path | bytes]] = [
         (path.relative_to(project.path).as_posix(), path)
-        for folder in chosen
+        for folder in folders
         for path in plain_files(project.path / folder)
     ]
     handle, name = tempfile.mkstemp(prefix=TEMP_PREFIX, suffix=".db", dir=project.path)
@@ -150,7 +150,7 @@ def unpack(project: Project, path: Path, name: str, reporter: Reporter) -> dict[
         names = [entry for entry in archive.names() if entry != _MANIFEST]
         if len(names) != manifest.files or sum(map(archive.bytes_of, names)) != manifest.bytes:
             raise _incomplete(name)
-        done = 0
+        count = 0
         for entry in names:
             target = _place(draft, entry, name)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -158,8 +158,8 @@ def unpack(project: Project, path: Path, name: str, reporter: Reporter) -> dict[
                 while block := packed_file.read(_BLOCK_BYTES):
                     reporter.check_stop()
                     file.write(block)
-                    done += len(block)
-                    reporter.progress("unpack", done, manifest.bytes, entry)
+                    count += len(block)
+                    reporter.progress("unpack", count, manifest.bytes, entry)
         reporter.check_stop()
         with connect(draft / _RECORDS) as came:
             _check_tables(came, name)
@@ -254,8 +254,8 @@ def _incomplete(name: str) -> UserError:
 
 def _check_tables(came: sqlite3.Connection, name: str) -> None:
     """Only stored rows are read: those of a view may never end."""
-    stored = "type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
-    tables = {row[0] for row in came.execute(f"SELECT name FROM sqlite_master WHERE {stored}")}
+    condition = "type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+    tables = {row[0] for row in came.execute(f"SELECT name FROM sqlite_master WHERE {condition}")}
     for table in TABLES:
         if table not in tables or any(row["hidden"] for row in came.execute(f"PRAGMA table_xinfo({table})")):
             raise _foreign(name, table)

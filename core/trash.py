@@ -82,8 +82,8 @@ def restore(workspace: Workspace, id_: str) -> None:
 def delete(workspace: Workspace, ids: Iterable[str]) -> int:
     """Delete these things for good; returns how many there were."""
     entries = {entry.id: entry for entry in contents(workspace)}
-    doomed = [entries[id_] for id_ in ids if id_ in entries]
-    for entry in doomed:
+    selection = [entries[id_] for id_ in ids if id_ in entries]
+    for entry in selection:
         with contextlib.suppress(FileNotFoundError):  # brought back, or deleted in another window, just now
             if entry.path.is_symlink():
                 entry.path.unlink()  # never what it leads to
@@ -91,10 +91,10 @@ def delete(workspace: Workspace, ids: Iterable[str]) -> int:
             path = inside(workspace.path, str(entry.path.relative_to(workspace.path)))
             # Out of the way first: what is half deleted is nothing to bring back.
             shutil.rmtree(path.rename(path.with_name(f"{_GOING}{secrets.token_hex(4)}")))
-    for place in {entry.path.parent for entry in doomed}:
+    for place in {entry.path.parent for entry in selection}:
         for left_over in place.glob(f"{_GOING}*"):  # of a time when this was broken off
             shutil.rmtree(left_over, ignore_errors=True)
-    return len(doomed)
+    return len(selection)
 
 
 def _size(path: Path) -> int:

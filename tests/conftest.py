@@ -25,6 +25,8 @@ from tests import warm
 
 # Nothing in a test may reach a model hub.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Each client of HTTP would read all certificates of the world, and nothing here is asked by https.
+os.environ.setdefault("SSL_CERT_DIR", os.devnull)
 # As in the worker: spinning threads make each other slow. Set before anything imports torch.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # A voice that somebody had speak is not kept longer than the next sentence would take to come.
@@ -66,6 +68,7 @@ DEMO = TESTS.parent / "presets" / "demo"
 # threads, since without warm processes jobs after it need a fork server of their own.
 LONGEST = (
     *("training/test_exact_resume.py", "browser/test_demo.py", "browser/test_clip_editor.py"),
+    *("evaluation/test_end_to_end.py", "engines/f5/test_f5_road.py", "ui/test_notebook.py"),
     *("training/test_multi_process.py", "browser/test_links.py", "audio/test_container_clock.py"),
     *("ui/test_damage.py", "transcription/test_recognizers.py", "browser/test_accessibility.py"),
     *("audio/test_decode.py", "browser/test_bringing.py", "engines/test_xtts_voice.py", "browser/test_live.py"),
@@ -77,6 +80,8 @@ LONGEST = (
     *("browser/test_refusals.py", "browser/test_flagged.py", "browser/test_server_dies.py", "jobs/test_queue.py"),
     *("measures/test_measure_job.py", "jobs/test_children.py", "sources/test_lists.py", "browser/test_toy_engine.py"),
     *("server/test_serve.py", "training/test_xtts_compiled.py", "training/test_xtts_lowered.py"),
+    *("server/test_proxy.py", "server/test_rest.py", "training/test_xtts_ranks.py", "training/test_control.py"),
+    *("training/test_xtts_state.py", "training/test_full_disk.py", "synthesis/test_speaking.py"),
 )
 # What light jobs import, most of a short one's time.
 LIGHT_JOBS = [
@@ -96,7 +101,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.update(config.workerinput["environment"])
         warm.have_jobs_forked()
     if getattr(config.option, "tx", None) and not hasattr(config, "workerinput"):
-        config.stash[WARM] = warm.start()
+        config.stash[WARM] = warm.start(config.args)
         config.option.tx = [spec.replace("popen", f"popen//python={warm.python()}") for spec in config.option.tx]
     folder = MEMORY / f"voicewright-tests-{os.getuid()}"
     if hasattr(config, "workerinput") or config.option.basetemp or not MEMORY.is_dir():

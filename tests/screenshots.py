@@ -79,7 +79,7 @@ def failed_import(workspace: Workspace, folder: Path) -> str:
 def flagged_clips(workspace: Workspace) -> str:
     """A project with clips worth a second look: measured, of two voices (the second is the first, deeper)."""
     project = workspace.create("Two voices", "en")
-    prompts = [one.split("\t") for one in (DEMO / "transcripts.tsv").read_text().splitlines()[1:]]
+    prompts = [entry.split("\t") for entry in (DEMO / "transcripts.tsv").read_text().splitlines()[1:]]
     project.sources.mkdir()
     deeper = "asetrate=12000,aresample=16000,atempo=1.3333,volume=-22dB"
     for name, sound, count in (("s1", "anull", 12), ("s2", deeper, 5)):
@@ -144,7 +144,8 @@ def edited_clips(workspace: Workspace, folder: Path) -> tuple[str, str, str]:
     edit.remove(project, clips[2].id)
     marked = next((clip for clip in clips if clip.forced), clips[1])
     places = [
-        f"&from={one.start_s - 6:.2f}&to={one.end_s + 14:.2f}&at={one.start_s + 1:.2f}" for one in (marked, clips[2])
+        f"&from={clip.start_s - 6:.2f}&to={clip.end_s + 14:.2f}&at={clip.start_s + 1:.2f}"
+        for clip in (marked, clips[2])
     ]
     return project.slug, places[0], places[1]
 

@@ -12,6 +12,7 @@ from core.audio.options import SegmentOptions
 from core.clips import bulk_decisions, edit, history, review
 from core.clips.bulk_decisions import approve_sure
 from core.clips.cut import cut_clip
+from core.clips.undo_edit import undo_edit, undo_stamp, undoable_edit
 from core.errors import UserError
 from core.project.conflicts import stamp
 from core.project.records import Clip, ClipFilter, Source
@@ -52,7 +53,7 @@ def shown(project: Project) -> dict[str, Any]:
         "change": history.last_stamp(project),
         "sure": project.figures.stamp(approve_sure(0.9, with_flags=True).clip_filter),
         "flagged": project.figures.stamp(ClipFilter("flagged", flag="mismatch")),
-        "edit": edit.undo_stamp(project, edit.undoable(project, "aa")),
+        "edit": undo_stamp(project, undoable_edit(project, "aa")),
     }
 
 
@@ -149,14 +150,14 @@ def test_a_cut_by_hand_is_not_undone_in_a_window_that_shows_an_earlier_one(proje
     before = project.store.clips()
     for _ in range(2):
         with pytest.raises(UserError) as refused:
-            edit.undo(project, "aa", stamp=was["edit"])
+            undo_edit(project, "aa", stamp=was["edit"])
         assert refused.value.code == "clip.changed" and project.store.clips() == before
     was = shown(project)
     review.correct(project, first.id, CORRECTED)  # in what the cut made
     with pytest.raises(UserError):
-        edit.undo(project, "aa", stamp=was["edit"])
+        undo_edit(project, "aa", stamp=was["edit"])
     assert project.store.clip(first.id).text == CORRECTED
-    assert edit.undo(project, "aa", stamp=shown(project)["edit"]) == "split"
+    assert undo_edit(project, "aa", stamp=shown(project)["edit"]) == "split"
 
 
 def test_a_text_corrected_while_the_sound_of_a_cut_is_written_is_not_lost(

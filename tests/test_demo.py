@@ -98,10 +98,10 @@ def test_steps_within_a_part_neither_set_the_bar_back_nor_end_the_time_left(
 
     walk._follow(Part())  # type: ignore[arg-type]
     told = [e for e in events.EventReader(mother.events_path).read() if isinstance(e, events.Progress)]
-    assert [one.done for one in told] == sorted(one.done for one in told)
-    assert all(5 < one.done < 6 for one in told)
+    assert [event.done for event in told] == sorted(event.done for event in told)
+    assert all(5 < event.done < 6 for event in told)
     # Of the 25 s for this part and 1 s for the next.
-    assert [one.eta_s for one in told] == pytest.approx([102.0, 24.0, 18.0, 37.0, 5.0], abs=0.5)
+    assert [event.eta_s for event in told] == pytest.approx([102.0, 24.0, 18.0, 37.0, 5.0], abs=0.5)
 
 
 @pytest.mark.slow

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,23 +14,25 @@ from pydantic import SecretStr
 from core.settings import Settings
 from core.system import doctor, hardware
 from core.system.doctor import Finding
+from ui.i18n import Translator
+from ui.tabs.system import tab as system_tab
 
 
 def _tone(findings: list[Finding], key: str) -> str:
-    return next(one.tone for one in findings if one.key == key)
+    return next(finding.tone for finding in findings if finding.key == key)
 
 
 def test_this_machine_is_fit_to_run_it(tmp_path: Path) -> None:
     findings = doctor.examine(tmp_path / "not" / "there" / "yet")
     assert _tone(findings, "python") == "good"
     assert _tone(findings, "workspace") == "good"
-    assert {one.tone for one in findings} <= {"good", "fair", "bad"}
-    assert all(one.fix for one in findings if one.tone == "bad")
+    assert {finding.tone for finding in findings} <= {"good", "fair", "bad"}
+    assert all(finding.fix for finding in findings if finding.tone == "bad")
 
 
 def test_missing_ffmpeg_is_bad_and_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    missing = next(one for one in doctor.examine(tmp_path) if one.key.startswith("ffmpeg"))
+    missing = next(finding for finding in doctor.examine(tmp_path) if finding.key.startswith("ffmpeg"))
     assert (missing.key, missing.tone, missing.fix) == ("ffmpeg_missing", "bad", "ffmpeg")
 
 
@@ -47,7 +52,7 @@ def test_a_card_that_the_installed_torch_cannot_use_is_named(
     monkeypatch.setattr(hardware, "cards", lambda: (hardware.Card("Some card", 12.0, 11.0, capability),))
     monkeypatch.setattr(doctor, "torch_cuda", lambda: built)
     monkeypatch.setattr(doctor, "_driver", lambda: driver)
-    assert key in {one.key for one in doctor.examine(tmp_path)}
+    assert key in {finding.key for finding in doctor.examine(tmp_path)}
 
 
 def test_a_torch_for_the_processor_beside_a_card_is_bad(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -85,3 +90,14 @@ def test_how_busy_a_card_is_takes_more_than_one_look(monkeypatch: pytest.MonkeyP
         first, second = hardware.cards()
     assert (first.name, first.busy, second.busy) == ("L4", 0.2, None)
     assert hardware.busy_share() == pytest.approx(0.2)
+
+
+def test_why_the_workspace_cannot_be_written_is_told_in_the_pages_language(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    line = system_tab._line(Translator("pt-BR"), doctor._writable(tmp_path, tmp_path))
+    assert "(não se pode gravar nada nesse disco)" in line

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from core.clips import bulk_decisions, edit, history, review
+from core.clips import bulk_decisions, edit, history, review, undo_edit
+from core.clips.undo_edit import redo_edit
 from core.errors import UserError
 from core.project.conflicts import stamp
 from core.project.records import Clip, ClipFilter, Source, Word
@@ -18,7 +19,8 @@ from core.project.workspace import Project
 @pytest.fixture
 def clips(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Six clips of a recording whose words are known; their sound is not written."""
-    monkeypatch.setattr(edit, "_write", lambda _project, _source, clip, _options: clip)
+    for writer in (edit, undo_edit):
+        monkeypatch.setattr(writer, "write_sound", lambda _project, _source, clip, _options: clip)
     return fill(project)
 
 
@@ -109,11 +111,11 @@ def test_of_two_who_redo_at_once_the_second_is_refused_and_takes_no_sound_away(
     history.undo(project)
     undone = project.store.last_undone()
     assert undone is not None
-    edit.redo(project, undone[1], stamp=undone[0])
+    redo_edit(project, undone[1], stamp=undone[0])
     removals: list[Clip] = []
     monkeypatch.setattr(edit, "put_sound_away", lambda _project, gone: removals.extend(gone))
     with pytest.raises(UserError) as refused:
-        edit.redo(project, undone[1], stamp=undone[0])
+        redo_edit(project, undone[1], stamp=undone[0])
     assert refused.value.code == "clip.changed" and removals == []
 
 
@@ -182,7 +184,7 @@ def random_changes(project: Project, count: int) -> tuple[int, int]:
             continue
         # No clip went but the one that was seen, and the one it was joined with.
         after = state(project)
-        gone = {one.id for one in before} - {one.id for one in after}
+        gone = {entry.id for entry in before} - {clip.id for clip in after}
         assert gone <= {seen[0].id, *[other.id for other in before if other.start_s > seen[0].start_s][:1]}
         before, done = after, done + 1
     while history.last_stamp(project):

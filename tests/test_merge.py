@@ -15,10 +15,13 @@ from core.checkpoint_ref import CheckpointRef
 from core.clips.history import undo
 from core.errors import Cancelled, UserError
 from core.evaluation.test_set import own_sentences, set_own_sentences
+from core.jobs import locks
+from core.jobs.args.clips import MeasureArgs
 from core.jobs.args.projects import MergeProjectArgs, UnpackProjectArgs
 from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
+from core.merge_plan import MergePlan, candidates, plan_merge
 from core.project.contents import OPTIONS
 from core.project.records import Clip, Source, Vote
 from core.project.workspace import Project, Workspace
@@ -54,7 +57,7 @@ def vote(pair: str, run: str, choice: str = "left") -> Vote:
     return Vote(pair, CheckpointRef(run, 0), CheckpointRef(run, 20), choice, 1.0, f"Sentence {pair}", "")
 
 
-def merged(origin: Project, target: Project) -> merge.MergePlan:
+def merged(origin: Project, target: Project) -> MergePlan:
     """What the job does, in this process."""
     job = Job.create(target.jobs, MergeProjectArgs(project=origin.slug))
     try:
@@ -118,7 +121,7 @@ def test_what_was_done_elsewhere_comes_home_and_the_texts_are_undone_as_one(home
     assert home.store.clip("s1-0002").status == "rejected" and len(home.store.votes()) == 2
     assert home.clip_file("s2-0001").read_bytes() == b"s2-0001.wav" and home.source_file("s2").exists()
     assert (home.runs / "second/checkpoints/step-000020/adapter.safetensors").read_bytes() == b"weights"
-    assert merge.plan(away, home).is_empty, "nothing comes twice"
+    assert plan_merge(away, home).is_empty, "nothing comes twice"
     undo(home)
     assert home.store.clip("s1-0001").text == "text 1" and home.store.clip("s1-0002").status == "new"
     assert list(home.path.glob("backups/*-before-merge.db")) and away.store.clip("s1-0001").text == "corrected"
@@ -135,7 +138,7 @@ def test_saved_voices_and_texts_to_be_spoken_come_too_and_those_of_one_name_stay
     assert {(c.reason, c.name) for c in wanted.conflicts} == {("voice", "Calm"), ("document", "pronunciation.json")}
     assert document(home, text.id).name == "Chapter" and pronunciations(home)[0].spoken == "Anna"
     assert {voice.name: voice.speaker for voice in saved_voices(home)} == {"Calm": "base:tiny", "Lively": "base:tiny"}
-    assert merge.plan(away, home).is_empty
+    assert plan_merge(away, home).is_empty
 
 
 def test_a_log_that_grows_here_does_not_grow_there(home: Project, away: Project) -> None:
@@ -167,7 +170,7 @@ def test_clips_that_were_removed_or_cut_otherwise_here_do_not_come_back(home: Pr
     kept = [clip for clip in home.store.clips() if clip.id != "s1-0001"]
     home.store.replace_clips("s1", [*kept, Clip("s1-0004", "s1", 5.0, 6.0)])
     away.store.replace_clips("s1", [*away.store.clips(), Clip("s1-0005", "s1", 5.5, 6.5, text="across")])
-    conflicts = merge.plan(away, home).conflicts
+    conflicts = plan_merge(away, home).conflicts
     assert [(conflict.reason, conflict.name) for conflict in conflicts] == [("removed", "text 1"), ("bounds", "across")]
 
 
@@ -177,17 +180,17 @@ def test_the_same_recording_brought_in_twice_is_named_with_its_clips_left_out(ho
     with_hash = Source("x9", "Again", "upload", "", 9.0, 22050, "s1" * 8, 1.0)
     other.store.add_source(with_hash)
     other.store.replace_clips("x9", [Clip("x9-0001", "x9", 0.0, 1.0)])
-    wanted = merge.plan(other, home)
+    wanted = plan_merge(other, home)
     assert [source.id for source in wanted.sources] == ["x1"] and len(wanted.clips) == 3
     assert [(c.reason, c.name) for c in wanted.conflicts] == [("same_recording", "Again")]
 
 
 def test_only_projects_of_one_engine_and_language_are_merged(home: Project) -> None:
     english = home.workspace.create("Ben", "en")
-    assert merge.candidates(home) == []
+    assert candidates(home) == []
     for origin, target in ((english, home), (home, home)):
         with pytest.raises(UserError) as caught:
-            merge.plan(origin, target)
+            plan_merge(origin, target)
         assert caught.value.code == "merge.other_voice"
 
 
@@ -295,7 +298,7 @@ def test_killed_in_the_middle_nothing_is_half_and_the_next_try_brings_all(
     for run in home.runs.glob("[!.]*"):
         assert (run / "checkpoints/step-000020/adapter.safetensors").read_bytes() == b"weights"
     merged(grown, home)
-    assert merge.plan(grown, home).is_empty
+    assert plan_merge(grown, home).is_empty
     texts = ["corrected", "mine", "text 3", "text 1", "text 2"]
     assert [clip.text for clip in home.store.clips()] == texts
     assert len(home.store.votes()) == 2 and home.source_file("s2").read_bytes() == b"s2.flac"
@@ -330,6 +333,16 @@ def test_test_sentences_that_are_written_here_meanwhile_stay(
     changing(monkeypatch, lambda time: set_own_sentences(home, ["Mine."]))
     merged(grown, home)
     assert own_sentences(home) == ["Mine."] and home.store.clip("s2-0001").text == "text 1"
+
+
+def test_a_job_that_begins_here_after_the_copy_is_waited_for(
+    home: Project, grown: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, handles = Job.create(home.jobs, MeasureArgs(), title="Other"), list[int]()
+    changing(monkeypatch, lambda _: handles.append(locks.try_lock(other.path / "lock", {}) or 0))
+    monkeypatch.setattr("core.merge.time.sleep", lambda _: locks.release(handles))  # it is done by the next look
+    merged(grown, home)
+    assert handles == [] and home.store.clip("s2-0001").text == "text 1"
 
 
 def test_where_somebody_never_rests_nothing_comes_in(

@@ -81,7 +81,9 @@ def test_records_of_every_earlier_version_come_out_as_those_of_this_one(
     assert {id for id, clip in clips.items() if clip.given} == ({"a-0003", "r-0001"} if version < 5 else set())
     assert {id for id, clip in clips.items() if clip.checked} == ({"a-0002"} if version < 5 else set())
     assert [clip.id for clip in store.clips(ClipFilter(search="AGUA"))] == ["a-0001"]
-    assert [(one.field, one.old, one.new) for one in store.revisions("a-0002")] == [("text", "heard it", "heard that")]
+    assert [(revision.field, revision.old, revision.new) for revision in store.revisions("a-0002")] == [
+        ("text", "heard it", "heard that")
+    ]
     assert (store.last_number("a"), store.last_number("r")) == (4, 1)
     assert store.votes() == [
         Vote(PAIR, CheckpointRef("run", 10), CheckpointRef("run", 20), "left", 3.0, "O que foi dito."),

@@ -246,7 +246,7 @@ def test_a_runs_own_references_are_used_so_that_it_sounds_as_its_samples(project
     base = CheckpointRef("r", 0)
     assert speech.complete_voice(project, SynthesizeArgs(checkpoint=base)).reference_clip_ids == (clip_ids[3],)
     assert speech.reference_files(project, base, [clip_ids[3]]) == [
-        ReferenceClip(wavs / f"{clip_ids[3]}.wav", "As it was frozen.")
+        ReferenceClip(wavs / f"{clip_ids[3]}.wav", "As it was frozen.", "en")
     ]
     assert speech.sample_text(project, base, "en") == "Said in training."
 

@@ -187,7 +187,7 @@ def test_a_batch_has_few_speakers_and_every_clip_comes_once_an_epoch() -> None:
 
 
 def test_the_kept_speech_says_the_plan_and_tells_when_each_word_is_said() -> None:
-    plan = {one.number: one for one in (*utterances(), *more_utterances())}
+    plan = {utterance.number: utterance for utterance in (*utterances(), *more_utterances())}
     alone = json.loads((STATE / "alone.json").read_text(encoding="utf-8"))
     lists = sorted(STATE.glob("speech-*.jsonl.xz"))
     assert lists

@@ -79,7 +79,7 @@ def test_pages_join_without_gap_or_overlap(store: Store) -> None:
 def test_every_edit_keeps_a_revision_and_undo_walks_back(store: Store) -> None:
     store.edit_clip("a-3", text="Free.")
     store.edit_clip("a-3", text="Tree.", status="approved")
-    assert [(one.field, one.old, one.new) for one in store.revisions("a-3")] == [
+    assert [(revision.field, revision.old, revision.new) for revision in store.revisions("a-3")] == [
         ("text", "Three.", "Free."),
         ("text", "Free.", "Tree."),
         ("status", "new", "approved"),
@@ -133,7 +133,7 @@ def test_what_a_person_worked_on_is_handed_out_before_it_goes(store: Store) -> N
     store.replace_clips("a", [store.clip("a-1")], lambda clips, revisions: kept.extend([clips, revisions]))
     clips, revisions = kept
     assert [clip.id for clip in clips] == ["a-2", "a-3", "a-6"]  # type: ignore[attr-defined]
-    assert [one.new for one in revisions] == ["Corrected."]  # type: ignore[attr-defined]
+    assert [revision.new for revision in revisions] == ["Corrected."]  # type: ignore[attr-defined]
 
     def full(*_: object) -> None:
         raise OSError("disk full")
@@ -381,13 +381,13 @@ def test_every_way_in_cleans_the_text(project: Project) -> None:
     word = [Word(0.0, 0.5, "soft\u00adly"), Word(0.5, 0.6, "\u200b")]
     brought = Clip("a-0001", "a", 0, 3, text=DIRTY, raw_text=DIRTY, second_text=DIRTY)
     store.add_source(Source("a", "A", seconds=20), word, [brought])
-    assert [one.text for one in store.words("a")] == ["softly"]
+    assert [word.text for word in store.words("a")] == ["softly"]
     assert (store.clip("a-0001").text, store.clip("a-0001").raw_text, store.clip("a-0001").second_text) == (
         CLEANED,
     ) * 3
 
     store.replace_words("a", 0.0, 1.0, word)
-    assert [one.text for one in store.words("a")] == ["softly"]
+    assert [word.text for word in store.words("a")] == ["softly"]
     store.replace_clips("a", [Clip("a-0002", "a", 0, 3, text=DIRTY)])
     assert store.clip("a-0002").text == CLEANED
     store.swap_clips("a", "split", ["a-0002"], [Clip("a-0003", "a", 0, 3, text=DIRTY), Clip("a-0004", "a", 4, 6)])
@@ -400,7 +400,7 @@ def test_every_way_in_cleans_the_text(project: Project) -> None:
     store.edit_clip("a-0004", text=CLEANED + "\u200b")
     assert not store.revisions("a-0004")  # nothing that anybody could see has changed
     store.edit_clips(["a-0003", "a-0004"], text=f"New {DIRTY}")
-    assert {store.clip(one).text for one in ("a-0003", "a-0004")} == {f"New {CLEANED}"}
+    assert {store.clip(entry).text for entry in ("a-0003", "a-0004")} == {f"New {CLEANED}"}
 
 
 @pytest.mark.parametrize(
@@ -413,7 +413,7 @@ def test_every_way_in_cleans_the_text(project: Project) -> None:
         ("Привет, Ёлка и ÏЖАК", ["ПРИВЕТ", "ёлка", "елка", "їжак".replace("ї", "ï")]),
         ("Łódź, København, cœur", ["łódź", "lodz", "KØBENHAVN", "kobenhavn", "COEUR"]),
         ("Ðà Lạt: Trời Đẹp", ["trời đẹp", "troi dep", "TRỜI"]), ("100 % \\\\o/ a_b", ["100 %", "\\\\O/", "A_B"]),
-        ("한국어 日本語 がぎ", ["한국", "日本", *(unicodedata.normalize("NFD", one) for one in ("한국", "が"))]),
+        ("한국어 日本語 がぎ", ["한국", "日本", *(unicodedata.normalize("NFD", entry) for entry in ("한국", "が"))]),
     ],
 )  # fmt: skip
 def test_a_search_finds_a_text_however_its_letters_are_written(store: Store, text: str, searches: list[str]) -> None:

@@ -63,7 +63,7 @@ def test_what_is_seen_stays_as_written(text: str) -> None:
 
 
 def test_cleaning_twice_changes_nothing() -> None:
-    text = "".join(f"a{one} " for one in (*UNSEEN, *SPACES)) + "می\u200c\u200bخ क्\u200d\u00adष"
+    text = "".join(f"a{entry} " for entry in (*UNSEEN, *SPACES)) + "می\u200c\u200bخ क्\u200d\u00adष"
     assert clean_text(clean_text(text)) == clean_text(text)
 
 

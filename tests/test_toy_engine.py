@@ -40,6 +40,7 @@ from ui.parts.engine_forms import EngineForms
 from ui.tabs import home
 from ui.tabs.train import tab as train
 from ui.tabs.train.base_model import base_panel
+from ui.tabs.train.setup import setup_view
 
 TOY = Path(__file__).parent / "toy"
 CLIPS, PITCH_HZ, STEPS = 12, 220.0, 100
@@ -175,7 +176,7 @@ def test_the_page_shows_it_in_its_forms(walked: Walked, language: str) -> None:
     engine = home._engine(t)
     assert 'value="toy">Sine tones' in engine and 'value="xtts"' in engine
     chosen = train.Selection.read(walked.project, "")
-    setup = train._setup(t, walked.project, chosen)
+    setup = setup_view(t, walked.project, chosen)
     assert "Tuning fork" in setup and "toy-cpu" in setup and "xtts" not in setup
     assert chosen.base == "tuning-fork" and base_panel(t, walked.project, chosen.base)
     assert read_text(walked.project, "Hum 7").unknown == "7"

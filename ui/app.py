@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, cast
 
 import gradio as gr
@@ -31,6 +32,17 @@ from ui.tabs.train import tab as train
 from ui.tabs.voices import tab as voices
 
 TABS = (home, sources, segments, transcripts, review, dataset, train, listen, speak, voices, system)
+# Runs within the steps' panel: has the open tab put into the page once, and shown anew, each by an event of that tab.
+_REFRESH = """
+const tabs = {};
+window.vw.refresh = () => {{
+  const tab = tabs[window.vw.tab()] || tabs.home;
+  if (tab.put) trigger(tab.put);
+  delete tab.put;
+  trigger(tab.show);
+}};
+"""
+_PUT = "() => ({ __type__: 'update', visible: true })"
 _READ_ADDRESS = (
     "(project, tab, view, ...rest) =>"
     " { window.vw.show(window.vw.tab()); return [window.vw.project(), window.vw.tab(), location.search, ...rest]; }"
@@ -44,40 +56,49 @@ def build(settings: Settings, workspace: Workspace, language: str) -> gr.Blocks:
         state_fields = [gr.Textbox(value, visible=False) for value in ("", "home", "")]
         page = Page(settings, workspace, t, *state_fields)
         header = Panel(elem_id="vw-header")
-        steps = Panel(elem_id="vw-steps")
+        names = [module.__name__.split(".")[2] for module in TABS]  # ui.tabs.NAME, or ui.tabs.NAME.tab
+        events = {name: {"put": f"put_{name}", "show": f"show_{name}"} for name in names}
+        steps = Panel(elem_id="vw-steps", more_script=_REFRESH.format(json.dumps(events)))
         queue_strip = QueueStrip(page)
         damage = DamagePanel(page)
-        refresh_button = gr.Button(visible="hidden", elem_id="vw-refresh")
         tabs: dict[str, Tab] = {}
-        for module in TABS:
-            name = module.__name__.split(".")[2]  # ui.tabs.NAME, or ui.tabs.NAME.tab
-            with gr.Column(elem_id=f"page-{name}", elem_classes=["vw-page"]):
+        for name, module in zip(names, TABS, strict=True):
+            # A browser makes a tab's fields when it is first opened: of all tabs together they take it half a second.
+            with gr.Column(elem_id=f"page-{name}", elem_classes=["vw-page"], visible=False) as column:
                 tabs[name] = module.build(page)
+            getattr(steps, events[name]["put"])(None, outputs=column, js=_PUT)
         frame: dict[gr.HTML, Frame] = {
             header: lambda project, _tab, _turn: _header(page, project),
             steps: lambda project, tab, turn: _steps(page, project, tab, turn),
             queue_strip.panel: lambda _project, _tab, _turn: queue_strip.show(),
         }
-        _refresh(page, tabs, frame, damage, (blocks.load, refresh_button.click))
+        for name, event in events.items():
+            _refresh(page, tabs, name, frame, damage, getattr(steps, event["show"]))
+        blocks.load(None, js="() => window.vw.refresh()")
     blocks.live = Live(page, tabs, frame)
     return cast("gr.Blocks", blocks)
 
 
 def _refresh(
-    page: Page, tabs: dict[str, Tab], frame: dict[gr.HTML, Frame], damage: DamagePanel, events: tuple[Any, ...]
+    page: Page, tabs: dict[str, Tab], name: str, frame: dict[gr.HTML, Frame], damage: DamagePanel, event: Any
 ) -> None:
-    """Show the frame (header, steps, queue) and the open tab anew: on load, on another tab, after each action."""
-    outputs = [page.slug, page.tab_key, page.view, *frame, damage.panel]
-    outputs += dict.fromkeys(o for tab in tabs.values() for o in tab.outputs)
-    inputs = _inputs(page, tabs)
+    """Have an event show the frame (header, steps, queue) and one tab anew: when it is opened and after each action.
+
+    An event for each tab, since a browser looks at every input and output of one, whether it has changed or not: one
+    for all tabs would take most of the time that opening a tab takes.
+    """
+    tab = tabs[name]
+    outputs = list(dict.fromkeys([page.slug, page.tab_key, page.view, *frame, damage.panel, *tab.outputs]))
+    inputs = list(dict.fromkeys([page.slug, page.tab_key, page.view, *tab.inputs]))
 
     def refresh(*values: Any) -> Any:
         def updates() -> dict[Any, Any]:
             state = dict(zip(inputs, values, strict=True))
             project, key = page.project(state[page.slug]), state[page.tab_key]
+            if name != (key if key in tabs else "home"):  # another tab was opened meanwhile, which asks for itself
+                return {}
             changes: Updates = {page.slug: project.slug if project else "", page.tab_key: key}
             page.guard(lambda: changes.update({damage.panel: damage.show(state[page.slug], project, key)}), [])
-            tab = tabs.get(key, tabs["home"])
             turn = tab.turn(project) if tab.turn else ""
             changes |= {page.view: state[page.view]}
             changes |= {panel: show(project, key, turn) for panel, show in frame.items()}
@@ -89,22 +110,17 @@ def _refresh(
 
         return page.guard(updates, outputs)
 
-    for event in events:
-        event(
-            refresh,
-            inputs,
-            outputs,
-            js=_READ_ADDRESS,
-            show_progress="hidden",
-            api_visibility="private",
-            trigger_mode="always_last",
-        )
-
-
-def _inputs(page: Page, tabs: dict[str, Tab]) -> list[Any]:
-    """What refresh needs to know: what is open, and what the tabs ask for."""
-    fields = [field for tab in tabs.values() for field in tab.inputs]
-    return list(dict.fromkeys([page.slug, page.tab_key, page.view, *fields]))
+    event(
+        refresh,
+        inputs,
+        outputs,
+        js=_READ_ADDRESS,
+        show_progress="hidden",
+        show_progress_on=page.slug,  # as in `Page.on`
+        api_visibility="private",
+        trigger_mode="always_last",
+        concurrency_id="refresh",  # answers come in the order in which they were asked for
+    )
 
 
 def _header(page: Page, project: Project | None) -> str:

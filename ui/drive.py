@@ -26,6 +26,7 @@ def drive_line(t: Translator, state: SyncState) -> str:
     reason = ""
     if state.state == "taken":
         reason = t.error(state.code, state.reason, "", state.values)
-    elif not state.code:  # in the drive's own words
-        reason = state.reason
+    elif state.code.startswith("reason."):
+        reason = t.error_text(state.code, state.reason, state.values)
+        reason = f"{reason[:1].upper()}{reason[1:]}."
     return f"{t(f'drive.{state.state}', **facts)} {reason}".strip()

@@ -52,11 +52,11 @@ def _due_since(run: Run, view: RunView, config: CoachConfig, now: float) -> floa
         since = now - 60 * config.every_minutes
         return since if config.every_minutes and last <= since else None
     # What the log says, not its file's time: a run that was brought here, or lost a checkpoint, ended no later.
-    ended = view.job.finished_at
-    if not config.at_end or ended is None or view.job.status not in ("done", "failed", "cancelled"):
+    finish = view.job.finished_at
+    if not config.at_end or finish is None or view.job.status not in ("done", "failed", "cancelled"):
         return None
-    is_told = any(at >= ended for at in reports)
-    return None if is_told or now - ended >= _FORGOTTEN_S else ended
+    is_told = any(at >= finish for at in reports)
+    return None if is_told or now - finish >= _FORGOTTEN_S else finish
 
 
 def _was_asked(project: Project, run: Run, since: float) -> bool:

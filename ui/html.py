@@ -47,14 +47,14 @@ def standing_on(stamp: str, button: str) -> str:
     return f'<span data-seen="{e(stamp)}">{button}</span>'
 
 
-def title_field(do: str, id_: str, title: str, label: str, *, most: int = 80, required: bool = True) -> str:
+def title_field(do: str, id_: str, title: str, label: str, *, max_length: int = 80, is_required: bool = True) -> str:
     """What a person calls something, to be changed in place: sends ``do`` with the id and, as its value, the new title.
 
-    ``most`` is how many characters it may have.
+    ``max_length`` is in characters.
     """
     return (
-        f'<input type="text" class="vw-quiet" data-do="{do}" data-id="{e(id_)}" maxlength="{most}"'
-        f' value="{e(title)}" aria-label="{e(label)}"{" required" if required else ""}>'
+        f'<input type="text" class="vw-quiet" data-do="{do}" data-id="{e(id_)}" maxlength="{max_length}"'
+        f' value="{e(title)}" aria-label="{e(label)}"{" required" if is_required else ""}>'
     )
 
 

@@ -10,6 +10,7 @@ from core.errors import without_folders
 from core.jobs.events import Warning as JobWarning
 from core.jobs.job import Job, JobView
 from core.project.workspace import Project
+from core.reasons import original_words
 from ui import html
 from ui.i18n import Translator
 
@@ -197,9 +198,18 @@ def _ending(t: Translator, view: JobView, done_text: str, next_step: str, way_ou
     return ""
 
 
+def _warning(t: Translator, warning: JobWarning) -> str:
+    """What happened and what to do; below it, what a program said of it."""
+    original = "".join(
+        f'<small class="vw-dim" lang="en">{html.e(without_folders(words))}</small>'
+        for words in original_words(warning.values)
+        if words not in warning.text
+    )
+    return f"{html.e(t.error(warning.code, warning.text, warning.hint, warning.values))}{original}"
+
+
 def _warnings(t: Translator, warnings: list[JobWarning]) -> str:
     if not warnings:
         return ""
-    lines = [t.error(w.code, w.text, w.hint, w.values) for w in warnings[-WARNINGS_SHOWN:]]
-    items = "".join(f"<li>{html.e(line)}</li>" for line in lines)
+    items = "".join(f"<li>{_warning(t, warning)}</li>" for warning in warnings[-WARNINGS_SHOWN:])
     return html.details(t("job.warnings", count=len(warnings)), f"<ul>{items}</ul>")

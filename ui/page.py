@@ -13,9 +13,9 @@ import gradio as gr
 
 from core.damage import DamagedFile
 from core.errors import UserError, described_bug
-from core.files import disk_full, is_full
 from core.jobs.args.sources import ImportArgs
 from core.project.workspace import Project, Workspace
+from core.reasons import failure_of
 from core.settings import Settings
 from ui import html
 from ui.i18n import Translator
@@ -86,10 +86,9 @@ class Page:
         except UserError as error:
             gr.Warning(html.e(self.say(error)), title=self.t("common.not_done"), duration=12)
         except Exception as error:
-            text = self.say(disk_full())
-            if not is_full(error):
-                log.exception("a handler failed")
-                text = self.t("common.bug", error=described_bug(error))
+            log.exception("a handler failed")
+            failure = failure_of(error)
+            text = self.say(failure) if failure else self.t("common.bug", error=described_bug(error))
             gr.Warning(html.e(text), title=self.t("common.not_done"), duration=12)
         values = [(updates or {}).get(component, gr.skip()) for component in outputs]
         return values[0] if len(values) == 1 else (values or None)
@@ -125,6 +124,8 @@ class Page:
             # A field that is left by clicking a button sends two events: Gradio would drop the second.
             options.setdefault("trigger_mode", "multiple")
         options.setdefault("show_progress", "hidden")
+        # Nothing shows it, yet a browser would tell each output of each event's progress, at every step of any event.
+        options.setdefault("show_progress_on", self.slug)
         options.setdefault("api_visibility", "private")
         dependency = event(handler, [self.slug, *inputs], outputs, **options)
         if refresh:

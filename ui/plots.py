@@ -62,8 +62,8 @@ def lines(
         labels.append(_beside(y, labels))
         # A long one ends at the edge, over the lines: beyond it, it would be cut off where letters are large.
         long = f'x="{WIDTH - 2}" text-anchor="end"' if len(curve.label) > _BESIDE_LETTERS else ""
-        where = long or f'x="{WIDTH - RIGHT + 6}"'
-        parts.append(f'<text class="label-{curve.style}" {where} y="{labels[-1] + 4:g}">{e(curve.label)}</text>')
+        anchor = long or f'x="{WIDTH - RIGHT + 6}"'
+        parts.append(f'<text class="label-{curve.style}" {anchor} y="{labels[-1] + 4:g}">{e(curve.label)}</text>')
     return _svg("".join(parts), description or y_label)
 
 

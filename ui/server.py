@@ -21,6 +21,7 @@ from core import leftovers
 from core.errors import UserError
 from core.notifications import start as notifications
 from core.project.workspace import Workspace
+from core.reasons import reason_of
 from core.settings import Settings
 from core.synthesis import speaking
 from core.system.connection import parse_trusted_proxies
@@ -128,12 +129,12 @@ def create_app(settings: Settings, build: Build | None = None) -> FastAPI:
     app.include_router(audio_routes.routes(workspace))
     app.include_router(news.routes(workspace))
     app.include_router(live_sound.routes(workspace))
-    app.include_router(voice_routes.routes(workspace))
+    app.include_router(voice_routes.routes(workspace, settings))
     app.include_router(tensorboard.routes(workspace))
     app.include_router(clip_routes.routes(workspace))
     app.include_router(openai_speech.routes(workspace, settings))
     app.include_router(openai_transcriptions.routes(workspace))
-    app.mount("/api/v1", rest.create(workspace, settings))
+    app.mount("/api/v1", rest.Rest(workspace, settings))
     for lang, page in pages.items():
         app.add_api_route(f"/{lang}", _slash(root, lang), methods=["GET"])
         app.mount(f"/{lang}", page)
@@ -223,7 +224,7 @@ def listen(settings: Settings) -> socket.socket:
             "Choose another with --port.",
             port=settings.port,
             host=host,
-            reason=(error.strerror or str(error)).lower(),
+            reason=reason_of(error),
         ) from None
     return listening
 
@@ -303,6 +304,6 @@ def _usable(settings: Settings) -> Path:
             "The workspace {folder} cannot be written: {reason}.",
             "Choose another folder with --workspace.",
             folder=folder,
-            reason=(error.strerror or str(error)).lower(),
+            reason=reason_of(error),
         ) from None
     return folder

@@ -9,6 +9,7 @@ import gradio as gr
 
 from ui import ASSETS
 from ui.i18n import Translator
+from ui.parts import panel_script
 
 _SYSTEM = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
 _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
@@ -54,9 +55,9 @@ def css() -> str:
 
 
 def head() -> str:
-    """What goes into the document's head: viewport, icon, and the scripts of the page, its tabs and its uploads."""
+    """What goes into the document's head: viewport, icon, and the scripts of the page, its panels and its uploads."""
     names = ("upload.js", "shell.js", "live.js", "notify.js", "ab_player.js")
-    script = "".join((ASSETS / name).read_text(encoding="utf-8") for name in names)
+    script = "".join((ASSETS / name).read_text(encoding="utf-8") for name in names) + panel_script()
     return (
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<link rel="icon" href="data:image/svg+xml,{quote(_ICON)}"><script>{script}</script>'
@@ -67,11 +68,14 @@ def first_script(language: str) -> str:
     """What must run before Gradio's own script.
 
     Its few words follow the browser's language, here the page's. When the page is left it breaks its connections off,
-    which the console calls errors; they end with the page anyway.
+    which the console calls errors; they end with the page anyway. Its loading screen counts seconds that nobody sees,
+    also when it is gone: sixty times a second, for which a browser draws each time.
     """
     touch = Translator(language)("sources.touch")
     return (
         "window.addEventListener('beforeunload',(event)=>event.stopImmediatePropagation(),true);"
+        "{const draw=window.requestAnimationFrame;window.requestAnimationFrame=(call)=>"
+        "String(call).includes('(performance.now()-')?0:draw.call(window,call);}"
         f"document.documentElement.lang='{language}';"
         f"document.documentElement.style.setProperty('--vw-touch-upload', {json.dumps(json.dumps(touch))});"
         f"Object.defineProperty(navigator,'language',{{get:()=>'{language}'}});"

@@ -32,9 +32,9 @@ def mel_levels(samples: Samples, rate: int) -> Levels:
     samples = samples[: round(_MOST_S * rate)]
     length = 1 << (round(_WINDOW_S * rate) - 1).bit_length()
     starts = _frame_starts(len(samples), rate)
-    padded = np.concatenate((np.zeros(length // 2, np.float32), samples, np.zeros(length, np.float32)))
+    signal = np.concatenate((np.zeros(length // 2, np.float32), samples, np.zeros(length, np.float32)))
     window = np.hanning(length).astype(np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, length)[starts] * window
+    frames = np.lib.stride_tricks.sliding_window_view(signal, length)[starts] * window
     power = np.square(np.abs(np.fft.rfft(frames, axis=1))) / np.square(window).sum()
     decibels = 10 * np.log10(np.maximum(_filters(length, rate) @ power.T, 1e-12))
     low, high = RANGE_DB

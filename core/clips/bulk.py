@@ -13,6 +13,7 @@ from core.errors import UserError
 from core.project import conflicts
 from core.project.records import ClipFilter
 from core.project.workspace import Project
+from core.reasons import reason_of
 from core.text import clean_text
 
 EXAMPLES = 8  # changes that a preview shows
@@ -140,7 +141,7 @@ def _replacer(replacement: Replacement) -> Callable[[str], str]:
         pattern = regex.compile(find, 0 if replacement.match_case else regex.IGNORECASE)
         pattern.sub(new_text, "")  # a group that is not there is told now
     except (regex.error, IndexError, OverflowError, RecursionError) as error:
-        raise _bad_pattern(replacement.find, str(error)) from error
+        raise _bad_pattern(replacement.find, error) from error
 
     def replace(text: str) -> str:
         try:
@@ -153,7 +154,7 @@ def _replacer(replacement: Replacement) -> Callable[[str], str]:
                 pattern=replacement.find,
             ) from None
         except (regex.error, IndexError) as error:
-            raise _bad_pattern(replacement.find, str(error)) from error
+            raise _bad_pattern(replacement.find, error) from error
         if len(result) > _LONGEST_TEXT:
             raise UserError(
                 "bulk.too_long",
@@ -166,13 +167,13 @@ def _replacer(replacement: Replacement) -> Callable[[str], str]:
     return replace
 
 
-def _bad_pattern(pattern: str, reason: str) -> UserError:
+def _bad_pattern(pattern: str, error: Exception) -> UserError:
     return UserError(
         "bulk.pattern",
         "“{pattern}” is no regular expression: {reason}.",
         "Nothing was changed. Correct it, or look for it as plain text.",
         pattern=pattern,
-        reason=reason,
+        reason=reason_of(error),
     )
 
 

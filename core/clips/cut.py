@@ -36,7 +36,7 @@ class Preview:
 
     ``left_out`` are the spans left out, each with its reason: ``pause``, ``short`` (too short to be a clip) or
     ``not_speech``. ``speech_known`` is false while it has not been measured what is speech: the preview then goes by
-    level alone, and the job that cuts measures it first. ``words_known`` says whether times of words are used.
+    level alone, and the job that cuts measures it first.
     ``advice`` is on the threshold for pauses.
     """
 
@@ -48,7 +48,6 @@ class Preview:
     lengths: list[float]
     advice: Advice
     speech_known: bool = False
-    words_known: bool = False
 
 
 def preview(project: Project, source_id: str, options: SegmentOptions) -> Preview:
@@ -63,7 +62,7 @@ def preview(project: Project, source_id: str, options: SegmentOptions) -> Previe
     return Preview(
         cutting.spans, cutting.left_out, kept_s, curve.seconds - kept_s, curve.seconds, lengths,
         advise(curve, options),
-        speech_known=speech is not None, words_known=bool(words),
+        speech_known=speech is not None,
     )  # fmt: skip
 
 

@@ -95,9 +95,9 @@ def find(project: Project, progress: Progress = no_progress) -> list[Double]:
 
 
 def _near(outlines: list[npt.NDArray[np.float32]], progress: Progress) -> Iterator[tuple[int, int]]:
-    for done, pairs in near_pairs(outlines):
+    for number, pairs in near_pairs(outlines):
         yield from pairs
-        progress("doubles_near", done, len(outlines))
+        progress("doubles_near", number, len(outlines))
 
 
 def _same(
@@ -115,10 +115,10 @@ def _same(
 
     same = set()
     order = sorted(pairs, key=lambda pair: (pieces[pair[0]].source_id, pieces[pair[1]].source_id, pair))
-    for done, pair in enumerate(order, 1):
+    for number, pair in enumerate(order, 1):
         first, second = (levels(pieces[index]) for index in pair)
         if first is not None and second is not None and is_same_sound(first, second):
             same.add(pair)
-        if done % 50 == 0 or done == len(order):
-            progress("doubles_compare", done, len(order))
+        if number % 50 == 0 or number == len(order):
+            progress("doubles_compare", number, len(order))
     return same

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import contextlib
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,22 +13,21 @@ from core.audio.options import SegmentOptions
 from core.audio.threshold import for_recording
 from core.clips import alignment
 from core.clips.cut import cut_clip, options_of_last_cut, text_between
-from core.clips.trash_folder import Trash, bring_sound_back, put_sound_away
+from core.clips.lock import clip_lock
+from core.clips.trash_folder import put_sound_away
 from core.errors import UserError
 from core.files import disk_full, is_full, takes_nothing_more
-from core.jobs import locks
-from core.jobs.job import busy
 from core.measures.flags import sound_flags
 from core.measures.registry import VOIDED_BY_CUT
 from core.project import conflicts
-from core.project.records import Clip, Edit, Source, Word
+from core.project.records import Clip, Source, Word
 from core.project.workspace import Project
+from core.reasons import reason_of
 
 SHORTEST_S = 0.3
 LONGEST_S = 60.0  # more is no clip; what an engine can learn from is shorter and only marked
-_SAME_S = 0.001
+SAME_S = 0.001
 _DECIMALS = 4  # of a second, finer than one sample
-_PATIENCE_S = 10.0  # another edit takes a fraction of a second
 
 
 def move_border(project: Project, clip_id: str, start_s: float, end_s: float, *, stamp: str | None = None) -> Clip:
@@ -45,10 +43,10 @@ def move_border(project: Project, clip_id: str, start_s: float, end_s: float, *,
     """
     with _editing(project, clip_id, stamp) as (source, old):
         start_s, end_s = _bounds(project, source, start_s, end_s, [old])
-        if abs(start_s - old.start_s) < _SAME_S and abs(end_s - old.end_s) < _SAME_S:
+        if abs(start_s - old.start_s) < SAME_S and abs(end_s - old.end_s) < SAME_S:
             return old
         ends = [name for name, was, now in (("start", old.start_s, start_s), ("end", old.end_s, end_s))
-                  if old.forced in (name, "both") and abs(was - now) < _SAME_S]  # fmt: skip
+                  if old.forced in (name, "both") and abs(was - now) < SAME_S]  # fmt: skip
         fresh = _fresh(project, source, [old], start_s, end_s)
         return _swap(project, source, "move", [old], [replace(fresh, forced=_ends(ends))])[0]
 
@@ -62,7 +60,7 @@ def split(project: Project, clip_id: str, at_s: float, *, stamp: str | None = No
     """
     with _editing(project, clip_id, stamp) as (source, old):
         at_s = round(at_s, _DECIMALS)
-        if min(at_s - old.start_s, old.end_s - at_s) < SHORTEST_S - _SAME_S:
+        if min(at_s - old.start_s, old.end_s - at_s) < SHORTEST_S - SAME_S:
             raise _too_short()
         words = project.store.words(source.id, old.start_s - 5, old.end_s)
         timed_words = alignment.timed_words(old, words)
@@ -151,114 +149,16 @@ def recut(project: Project, source_id: str, bounds: Mapping[str, tuple[float, fl
             end_s = min([end_s, *starts[place : place + 1]])  # both may have reached into the pause between them
             start_s, end_s = _bounds(project, source, start_s, end_s, old)
             # Two neighbours may have handed a word over: both say what is spoken there.
-            near = [other for other in old if other.start_s < end_s and other.end_s > start_s]
+            near = [neighbour for neighbour in old if neighbour.start_s < end_s and neighbour.end_s > start_s]
             new = _fresh(project, source, near, start_s, end_s)
             if new.text == clip.text:
-                voided: dict[str, Any] = dict.fromkeys(VOIDED_BY_CUT)
-                new = replace(clip, id="", start_s=start_s, end_s=end_s, forced="", edited_at=time.time(), **voided)
+                blanks: dict[str, Any] = dict.fromkeys(VOIDED_BY_CUT)
+                new = replace(clip, id="", start_s=start_s, end_s=end_s, forced="", edited_at=time.time(), **blanks)
             fresh.append(new)
         ready = _swap(project, source, action, old, fresh)
         flags = {clip.id: sound_flags(clip) for clip in ready}
         project.store.measure_clips({clip_id: {"sound_flags": codes} for clip_id, codes in flags.items()})
         return [replace(clip, sound_flags=flags[clip.id]) for clip in ready]
-
-
-def undo(project: Project, source_id: str, *, stamp: str | None = None) -> str:
-    """Take the last change of a recording's clips back and return what it was.
-
-    Clips it made that a person wrote in or decided on since go to the project's trash, from where they come back.
-    ``stamp`` is the change's `undo_stamp` as the person was shown it.
-
-    Raises:
-        UserError: ``clip.changed``, ``edit.nothing_to_undo``: there is none, or its clips were cut anew since.
-        Busy: the project's recordings are being cut.
-    """
-    source = project.store.source(source_id)
-    with clip_lock(project):
-        edit = undoable(project, source_id)
-        if stamp is not None and stamp != undo_stamp(project, edit):
-            raise conflicts.stale_error()
-        if edit is None:
-            raise UserError("edit.nothing_to_undo", "There is nothing left to undo here.")
-        for clip in edit.before:
-            if not bring_sound_back(project, clip):
-                _write(project, source, clip, options_of_last_cut(project, source_id))
-        trash = Trash(project, source)
-        try:
-            project.store.undo_edit(source_id, trash.keep)
-        except BaseException:
-            trash.undo()
-            raise
-        trash.move()
-        put_sound_away(project, edit.after)
-    return edit.what
-
-
-def redo(project: Project, undone: Edit, *, stamp: str | None = None) -> Edit:
-    """Make the edit again that `undo` took back last.
-
-    Args:
-        project: whose.
-        undone: the edit (`Store.last_undone`), with the ``stamp`` it had there.
-
-    Raises:
-        UserError: ``clip.changed``, ``clip.missing``: its clips are no longer as they were; ``segment.unreadable``.
-        Busy: the project's recordings are being cut.
-    """
-    source = project.store.source(undone.source_id)
-    with clip_lock(project):
-        now = project.store.last_undone()
-        if now is None or now[1] != undone:  # another window was sooner: the sounds are those of its clips
-            raise conflicts.stale_error()
-        for clip in undone.after:
-            if not bring_sound_back(project, clip):
-                _write(project, source, clip, options_of_last_cut(project, source.id))
-        try:
-            project.store.redo_last(stamp)
-        except BaseException:
-            put_sound_away(project, undone.after)
-            raise
-        put_sound_away(project, undone.before)
-    return undone
-
-
-def undoable(project: Project, source_id: str) -> Edit | None:
-    """What `undo` would take back; None if nothing was changed, or the recording was cut anew since."""
-    edit = project.store.last_edit(source_id)
-    if edit is None or not edit.before:
-        return edit
-    before, after = sorted(edit.before, key=lambda clip: clip.start_s), {clip.id for clip in edit.after}
-    starts = [clip.start_s for clip in before]
-    for present in project.store.clips_between(source_id, starts[0], max(clip.end_s for clip in before)):
-        index = bisect.bisect_left(starts, present.end_s - _SAME_S) - 1  # the last to begin before it ends
-        if present.id not in after and index >= 0 and before[index].end_s - _SAME_S > present.start_s:
-            return None
-    return edit
-
-
-def undo_stamp(project: Project, edit: Edit | None) -> str:
-    """Changes whenever another change would be taken back, or a person has changed the clips it made."""
-    if edit is None:
-        return ""
-    stamps = [conflicts.stamp(project.store.clip(clip.id)) for clip in edit.after]
-    return conflicts.digest(edit.number, edit.what, [clip.id for clip in (*edit.before, *edit.after)], stamps)
-
-
-@contextlib.contextmanager
-def clip_lock(project: Project) -> Iterator[None]:
-    """One edit at a time, and none while clips are cut: both change which clips and files there are."""
-    path = project.path / "locks" / "segment"
-    until, cutting = time.monotonic() + _PATIENCE_S, 0
-    while (handle := locks.try_lock(path, {"kind": "edit"})) is None:
-        holder = locks.holder(path)
-        # Who has only just taken the lock has not yet said so: what is read may be of the one before.
-        cutting = cutting + 1 if holder.get("kind", "edit") != "edit" else 0
-        if cutting > 1 or time.monotonic() > until:
-            raise busy(holder)
-    try:
-        yield
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager
@@ -273,7 +173,7 @@ def _editing(project: Project, clip_id: str, stamp: str | None) -> Iterator[tupl
 def _bounds(project: Project, source: Source, start_s: float, end_s: float, old: Sequence[Clip]) -> tuple[float, float]:
     """The bounds inside the recording, or the reason why no clip can have them."""
     start_s, end_s = round(max(0.0, start_s), _DECIMALS), round(min(source.seconds, end_s), _DECIMALS)
-    if end_s - start_s < SHORTEST_S - _SAME_S:
+    if end_s - start_s < SHORTEST_S - SAME_S:
         raise _too_short()
     if end_s - start_s > LONGEST_S:
         raise UserError(
@@ -284,7 +184,7 @@ def _bounds(project: Project, source: Source, start_s: float, end_s: float, old:
             longest=round(LONGEST_S),
         )
     old_ids = {clip.id for clip in old}
-    for neighbour in project.store.clips_between(source.id, start_s + _SAME_S, end_s - _SAME_S):
+    for neighbour in project.store.clips_between(source.id, start_s + SAME_S, end_s - SAME_S):
         if neighbour.id not in old_ids:
             raise UserError(
                 "edit.overlap",
@@ -353,7 +253,7 @@ def _swap(project: Project, source: Source, kind: str, old: Sequence[Clip], fres
     try:
         for clip in new_clips:
             ready.append(clip)
-            ready[-1] = _write(project, source, clip, options)
+            ready[-1] = write_sound(project, source, clip, options)
         # The text of one may have been corrected while the sound was written.
         stamps = [conflicts.stamp(clip) for clip in old]
         project.store.swap_clips(source.id, kind, [clip.id for clip in old], ready, stamps)
@@ -365,7 +265,7 @@ def _swap(project: Project, source: Source, kind: str, old: Sequence[Clip], fres
     return ready
 
 
-def _write(project: Project, source: Source, clip: Clip, options: SegmentOptions) -> Clip:
+def write_sound(project: Project, source: Source, clip: Clip, options: SegmentOptions) -> Clip:
     """Write a clip's sound; returns it with what was measured."""
     try:
         return cut_clip(project, source, clip, for_recording(options, project.sound_file(source)))
@@ -376,5 +276,5 @@ def _write(project: Project, source: Source, clip: Clip, options: SegmentOptions
             "edit.not_written",
             "The new clip could not be written: {reason}. Nothing was changed.",
             "Look at the free disk space on the System page and try again.",
-            reason=getattr(error, "strerror", None) or str(error),
+            reason=reason_of(error),
         ) from error

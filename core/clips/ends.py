@@ -13,6 +13,7 @@ import numpy as np
 from core.audio.silence import LevelCurve, levels
 from core.clips import edit, searches
 from core.clips.searches import Progress, no_progress
+from core.clips.undo_edit import undo_edit
 from core.engines.registry import info
 from core.errors import UserError
 from core.jobs.args.clips import FindCutWordsArgs
@@ -144,7 +145,7 @@ def undo(project: Project, action: str) -> int:
     if not source_ids:
         raise UserError("edit.nothing_to_undo", "There is nothing left to undo here.")
     for source_id in source_ids:
-        edit.undo(project, source_id)
+        undo_edit(project, source_id)
     return len(source_ids)
 
 
@@ -170,7 +171,7 @@ def level_curve(project: Project, source_id: str) -> LevelCurve | None:
 
 def _find(project: Project, progress: Progress = no_progress) -> Iterable[OpenClip]:
     longest = info(project.info.engine).clip_seconds[1]
-    done, total = 0, project.figures.count(ClipFilter())
+    count, total = 0, project.figures.count(ClipFilter())
     for source in project.store.sources():
         clips = project.store.clips(ClipFilter(source_id=source.id))  # of all states: each may be a neighbour
         ids = {clip.id for clip in clips if clip.status == "approved"}
@@ -178,8 +179,8 @@ def _find(project: Project, progress: Progress = no_progress) -> Iterable[OpenCl
         if curve is not None:
             words = [word for word in project.store.words(source.id) if word.probability is not None]
             yield from _of_recording(curve, clips, words, ids, longest)
-        done += len(clips)
-        progress("cut_words", min(done, total), total)
+        count += len(clips)
+        progress("cut_words", min(count, total), total)
 
 
 def _of_recording(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.clips import edit
+from core.clips.undo_edit import redo_edit, undo_edit, undo_stamp, undoable_edit
 from core.errors import UserError
 from core.measures.voices import has_several_voices, update_similarity
 from core.project.records import Clip, Edit, Revision
@@ -30,7 +30,7 @@ def last_stamp(project: Project) -> str:
     """The stamp of what `undo` would take back; "" if there is nothing."""
     last_edit = _last_edit(project)
     if last_edit is not None:
-        return edit.undo_stamp(project, last_edit)
+        return undo_stamp(project, last_edit)
     group = project.store.last_change()
     return group.stamp if group else ""
 
@@ -62,7 +62,7 @@ def undo(project: Project, *, stamp: str | None = None) -> Change:
     """
     last_edit = _last_edit(project)
     if last_edit is not None:
-        edit.undo(project, last_edit.source_id, stamp=stamp)
+        undo_edit(project, last_edit.source_id, stamp=stamp)
         return _edit_change(last_edit, last_edit.before)
     clip_ids = project.store.undo_last(stamp)
     if not clip_ids:
@@ -89,7 +89,7 @@ def redo(project: Project, *, stamp: str | None = None) -> Change:
         raise UserError("review.nothing_to_redo", "There is no change to make again.")
     stamp = undone[0] if stamp is None else stamp
     if isinstance(undone[1], Edit):
-        redone_edit = edit.redo(project, undone[1], stamp=stamp)
+        redone_edit = redo_edit(project, undone[1], stamp=stamp)
         return _edit_change(redone_edit, redone_edit.after)
     project.store.redo_last(stamp)
     ids = list(dict.fromkeys(change.clip_id for change in undone[1]))
@@ -102,7 +102,7 @@ def _last_edit(project: Project) -> Edit | None:
     last_edit, group = project.store.last_edit(), project.store.last_change()
     if last_edit is None or (group is not None and group.at > last_edit.at):
         return None
-    return edit.undoable(project, last_edit.source_id)
+    return undoable_edit(project, last_edit.source_id)
 
 
 def _edit_change(last_edit: Edit, clips: Sequence[Clip]) -> Change:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from core.clips import edit
 from core.errors import UserError
@@ -16,7 +17,8 @@ from core.text import clean_text
 
 STATES = ("new", "flagged", "all", "approved", "rejected", "low", "silent")
 ORDERS = ("time", "mismatch", "confidence", "length", "words", "likeness", "edited")  # in which clips may be walked
-REASONS = ("noisy", "cut_word", "other_voice", "clipped", "unnatural", "silence")  # a person may reject a clip for
+RejectionReason = Literal["noisy", "cut_word", "other_voice", "clipped", "unnatural", "silence"]
+REASONS = get_args(RejectionReason)  # a person may reject a clip for
 DOUBTFUL = 0.5  # a word recognised with less probability is marked
 PER_PAGE = 10  # clips listed at once
 # Lists that a decision takes clips off, and where they go.
@@ -124,15 +126,8 @@ def decide(
     Raises:
         UserError: ``clip.missing``, ``clip.changed``, ``review.no_text`` when a clip without text is approved.
     """
-    text = clean_text(text)
-    reason = reason if status == "rejected" and reason in REASONS else ""
     before = project.store.clip(clip_id)
-    conflicts.check(before, stamp, draft=text, status=status)
-    if status == "approved" and not text:
-        raise UserError(
-            "review.no_text", "A clip without a text cannot be approved.", "Type what is said, or reject the clip."
-        )
-    clip = project.store.edit_clip(clip_id, stamp=stamp, draft=text, status=status, text=text, reason=reason)
+    clip = change(project, clip_id, text=text, status=status, reason=reason, stamp=stamp)
     clip_filter = list_filter(state, search, flag, sort, source, voice)
     following = project.store.walk(clip_filter, before)  # from where it stood, whatever it is sorted by
     if not following and _leaves(clip_filter):  # passed over before
@@ -205,7 +200,66 @@ def correct(project: Project, clip_id: str, text: str, *, stamp: str | None = No
     Raises:
         UserError: ``clip.missing``, ``clip.changed``.
     """
-    return project.store.edit_clip(clip_id, stamp=stamp, draft=text, text=text)
+    return change(project, clip_id, text=text, stamp=stamp)
+
+
+def change(
+    project: Project,
+    clip_id: str,
+    *,
+    text: str | None = None,
+    status: str = "",
+    reason: str | None = None,
+    stamp: str | None = None,
+) -> Clip:
+    """Change the text of a clip, its status, or both as one; what is not given stays.
+
+    Args:
+        project: whose clip.
+        clip_id: which.
+        text: the new one.
+        status: ``new``, ``approved`` or ``rejected``.
+        reason: why it is rejected, one of `REASONS`; another is taken for none; None: as it was.
+        stamp: the clip's `core.project.conflicts.stamp` as the person was shown it; None: it is not asked for.
+
+    Raises:
+        UserError: ``clip.missing``, ``clip.changed``, ``review.no_text`` when a clip without text is approved.
+    """
+    clip = project.store.clip(clip_id)
+    conflicts.check(clip, stamp, draft=text, status=status)
+    changes = {} if text is None else {"text": clean_text(text)}
+    if status == "approved" and not changes.get("text", clip.text):
+        raise UserError(
+            "review.no_text", "A clip without a text cannot be approved.", "Type what is said, or reject the clip."
+        )
+    changes |= _decision(status, reason)
+    return project.store.edit_clip(clip_id, stamp=stamp, draft=text, **changes)
+
+
+def change_all(
+    project: Project, clip_ids: Sequence[str], *, text: str | None = None, status: str = ""
+) -> tuple[int, list[str]]:
+    """The same change on several clips, undone as one; what is not given stays.
+
+    Returns:
+        how many were changed, and the ids of those that would be approved without a text, which stay as they are.
+    """
+    changes = {} if text is None else {"text": clean_text(text)}
+    textless: list[str] = []
+    if status == "approved" and not changes.get("text"):
+        clips = project.store.clips_by_id(clip_ids)
+        textless = [clip.id for clip in clips.values() if "text" in changes or not clip.text]
+    changes |= _decision(status)
+    return project.store.edit_clips(clip_ids, without=textless, **changes), textless
+
+
+def _decision(status: str, reason: str | None = None) -> dict[str, str]:
+    """The fields that a decision changes; a clip that is rejected anew keeps its reason where none is given."""
+    if not status:
+        return {}
+    if status == "rejected" and reason is None:
+        return {"status": status}
+    return {"status": status, "reason": str(reason) if status == "rejected" and reason in REASONS else ""}
 
 
 def counts(project: Project, totals: Totals | None = None) -> dict[str, int]:
@@ -239,7 +293,7 @@ class Pace:
 def pace(project: Project, remaining: int) -> Pace:
     """The speed over the last decisions, pauses left out."""
     times = project.store.decision_times()
-    gaps = [later - earlier for later, earlier in zip(times, times[1:], strict=False) if later - earlier <= _PAUSE_S]
+    gaps = [end - earlier for end, earlier in zip(times, times[1:], strict=False) if end - earlier <= _PAUSE_S]
     if len(gaps) < 3 or sum(gaps) <= 0:
         return Pace(0.0, None)
     return Pace(60 * len(gaps) / sum(gaps), remaining * sum(gaps) / len(gaps))

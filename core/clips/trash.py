@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.clips.cut import cut_clip, options_of_last_cut
-from core.clips.edit import clip_lock
+from core.clips.lock import clip_lock
 from core.clips.trash_folder import LIST, put_sound_away
 from core.errors import UserError
 from core.files import inside, read_json

@@ -28,14 +28,14 @@ def unsupported(answer: str, facts: Iterable[str], findings: int) -> list[Span]:
         facts: the texts that were given to it, the question among them.
         findings: how many findings there were.
     """
-    known = {value for fact in facts for match in _NUMBER.finditer(fact) for value in _readings(match[0])}
+    numbers = {value for fact in facts for match in _NUMBER.finditer(fact) for value in _readings(match[0])}
     items = [match.span() for match in _LIST_ITEM.finditer(answer)]
     citations = list(_CITATION.finditer(answer))
     spans = [Span(*match.span()) for match in citations if not 1 <= int(match[1]) <= findings]
-    aside = [*items, *(match.span() for match in citations)]
+    ignorable = [*items, *(match.span() for match in citations)]
     for match in _NUMBER.finditer(answer):
-        inside = any(start <= match.start() < end for start, end in aside)
-        if not inside and known.isdisjoint(_readings(match[0])):
+        inside = any(start <= match.start() < end for start, end in ignorable)
+        if not inside and numbers.isdisjoint(_readings(match[0])):
             spans.append(Span(*match.span()))
     return sorted(spans, key=lambda span: span.start)
 

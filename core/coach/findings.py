@@ -87,7 +87,7 @@ def _likely_language(dataset: Path) -> str:
 
 
 @functools.lru_cache(maxsize=32)
-def _language_of(dataset: Path, _changed: int) -> str:
+def _language_of(dataset: Path, _version: int) -> str:
     return likely_language(" ".join(frozen_texts(dataset).values())[:_ABOUT_TEXTS])
 
 
@@ -106,9 +106,9 @@ def _required_bytes(project: Project, config: TrainConfig, base_id: str) -> int:
         return 0
 
 
-def sentences(project: Project, run: Run, most: int) -> Sequence[str]:
+def sentences(project: Project, run: Run, limit: int) -> Sequence[str]:
     """Texts of the run: what it speaks as samples, then clips it learns from, at most so many."""
     view = run.read()
-    spoken = [samples[0].text for _, samples in sorted(view.samples.items())]
+    texts = [samples[0].text for _, samples in sorted(view.samples.items())]
     learnt = list(frozen_texts(run.dataset).values())
-    return (*dict.fromkeys([*spoken, *learnt]),)[:most]
+    return (*dict.fromkeys([*texts, *learnt]),)[:limit]

@@ -45,6 +45,6 @@ def likely_language(text: str) -> str:
     total = words.total()
     if total < _LEAST_WORDS:
         return ""
-    shares = {language: sum(words[word] for word in known) / total for language, known in _SETS.items()}
+    shares = {language: sum(words[word] for word in vocabulary) / total for language, vocabulary in _SETS.items()}
     (best, share), (_, second) = sorted(shares.items(), key=lambda item: -item[1])[:2]
     return best if share >= _LEAST_SHARE and share >= _LEAD * second else ""

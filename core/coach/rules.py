@@ -100,16 +100,16 @@ def judge(facts: Facts, course: Sequence[Remark]) -> tuple[Finding, ...]:
     Of those that contradict each other the weightier one; where nothing else stands out in a run that goes well, that.
     """
     first = [_of_remark(remark) for remark in course]
-    others = [*_of_machine(facts), *_of_language(facts), *_of_scores(facts), *_of_settings(facts), *_of_dataset(facts)]
-    keys = {finding.key for finding in (*first, *others) if not finding.light}
-    for key, outweighed in _OUTWEIGHS.items():
+    rest = [*_of_machine(facts), *_of_language(facts), *_of_scores(facts), *_of_settings(facts), *_of_dataset(facts)]
+    keys = {finding.key for finding in (*first, *rest) if not finding.light}
+    for key, lesser in _OUTWEIGHS.items():
         if key in keys:
-            keys -= outweighed
-    first, others = ([one for one in part if one.light or one.key in keys] for part in (first, others))
+            keys -= lesser
+    first, rest = ([entry for entry in part if entry.light or entry.key in keys] for part in (first, rest))
     goes_well = bool(_COURSES & keys) and not any(finding.level == "warn" for finding in first)
-    if goes_well and not others:
-        others.append(Finding("all_well", "good", about="settings"))
-    return (*first, *sorted(others, key=lambda finding: _ORDER.index(finding.level)))
+    if goes_well and not rest:
+        rest.append(Finding("all_well", "good", about="settings"))
+    return (*first, *sorted(rest, key=lambda finding: _ORDER.index(finding.level)))
 
 
 def _of_remark(remark: Remark) -> Finding:
@@ -119,12 +119,12 @@ def _of_remark(remark: Remark) -> Finding:
 
 def _of_settings(facts: Facts) -> Iterator[Finding]:
     config = facts.config
-    clips = config.batch_size * config.accumulation
+    clips = config.clips_per_update
     if facts.train:
         times = config.max_steps * clips / facts.train
         if times < _FEW_TIMES:
-            wanted = -(-_WANTED_TIMES * facts.train // clips)
-            yield Finding("few_times", "warn", {"times": times, "updates": wanted}, "settings")
+            updates = -(-_WANTED_TIMES * facts.train // clips)
+            yield Finding("few_times", "warn", {"times": times, "updates": updates}, "settings")
         elif times > _MANY_TIMES:
             yield Finding("many_times", "info", {"times": times}, "settings")
     if facts.usual_rate and config.learning_rate >= _MANY_RATES * facts.usual_rate:
@@ -179,8 +179,8 @@ def _of_scores(facts: Facts) -> Iterator[Finding]:
 
 def _told_row(card: Scorecard) -> Row | None:
     """The checkpoint to judge the run by: the one to keep, else the last that is scored."""
-    trained = [row for row in card.rows if row.step]
-    return next((row for row in trained if row.step == card.verdict.step), trained[-1] if trained else None)
+    checkpoints = [row for row in card.rows if row.step]
+    return next((row for row in checkpoints if row.step == card.verdict.step), checkpoints[-1] if checkpoints else None)
 
 
 def _of_machine(facts: Facts) -> Iterator[Finding]:

@@ -51,13 +51,13 @@ def compare(before: DatasetInfo, now: DatasetInfo) -> Difference:
     old, new = _clips(before), _clips(now)
     names = {clip_id: clip_id for clip_id in old.keys() & new.keys()}
     names |= _cut_anew([old[key] for key in old.keys() - names.keys()], [new[key] for key in new.keys() - names.keys()])
-    changed = []
+    changes = []
     moved = same = 0
     for old_id, new_id in sorted(names.items(), key=lambda pair: pair[1]):
         first, second = old[old_id], new[new_id]
         sound = first["sha256"] != second["sha256"]
         if sound or first["text"] != second["text"]:
-            changed.append(Change(old_id, new_id, first["text"], second["text"], sound, _seconds(second)))
+            changes.append(Change(old_id, new_id, first["text"], second["text"], sound, _seconds(second)))
         else:
             same += 1
         moved += first["split"] != second["split"]
@@ -68,7 +68,7 @@ def compare(before: DatasetInfo, now: DatasetInfo) -> Difference:
     went = tuple(
         Change(key, "", clip["text"], "", True, _seconds(clip)) for key, clip in old.items() if key not in names
     )
-    return Difference(came, went, tuple(changed), moved, same)
+    return Difference(came, went, tuple(changes), moved, same)
 
 
 def _clips(info: DatasetInfo) -> dict[str, dict[str, Any]]:
@@ -87,11 +87,11 @@ def _cut_anew(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> dict[str,
     names: dict[str, str] = {}
     used_ids: set[str] = set()
     for clip in old:
-        others = by_source[clip["source_id"]]
+        candidates = by_source[clip["source_id"]]
         begin = bisect.bisect_right(ends.get(clip["source_id"], []), clip["start_s"])
-        near = [other for other in others[begin : begin + _NEAR] if other["start_s"] < clip["end_s"]]
-        rest = [other for other in near if other["id"] not in used_ids]
-        best = max(rest, key=lambda other: _shared(clip, other), default=None)
+        near = [candidate for candidate in candidates[begin : begin + _NEAR] if candidate["start_s"] < clip["end_s"]]
+        rest = [candidate for candidate in near if candidate["id"] not in used_ids]
+        best = max(rest, key=lambda candidate: _shared(clip, candidate), default=None)
         if best is not None and _shared(clip, best) > _SAME_PLACE:
             names[clip["id"]] = best["id"]
             used_ids.add(best["id"])

@@ -54,21 +54,21 @@ def coverage(texts: Iterable[str], language: str) -> Coverage | None:
 
 
 def sentences_to_read(
-    present: Coverage, candidates: Sequence[str], spoken_texts: Iterable[str] = (), most: int = 20
+    present: Coverage, candidates: Sequence[str], spoken_texts: Iterable[str] = (), limit: int = 20
 ) -> list[str]:
     """Those of the candidates that bring most of what is missing, the best first: each time the one that brings most.
 
     Args:
         present: what there is.
         candidates: sentences to choose from.
-        said: texts that are there already and need not be read again.
-        most: how many sentences at most; fewer where nothing more would be brought.
+        spoken_texts: texts that are there already and need not be read again.
+        limit: how many sentences at most; fewer where nothing more would be brought.
     """
     missing = {pair: ENOUGH - present.pairs[pair] for pair in present.rare_pairs}
     folded_said = {fold(text) for text in spoken_texts}
     pairs = {text: Counter(map("".join, pairwise(fold(text)))) for text in candidates if fold(text) not in folded_said}
     picks: list[str] = []
-    while pairs and len(picks) < most:
+    while pairs and len(picks) < limit:
         gains = {
             text: sum(min(count, missing.get(pair, 0)) for pair, count in counts.items()) / (len(text) + 20)
             for text, counts in pairs.items()

@@ -18,7 +18,7 @@ from core.dataset.report import Report, limits, report, summarize
 from core.dataset.split import earlier_sides
 from core.engines.session import Exclusion
 from core.errors import UserError
-from core.files import inside, read_json, read_text, sha256_file, subfolders, write_atomic, write_json
+from core.files import inside, link_or_copy, read_json, read_text, sha256_file, subfolders, write_atomic, write_json
 from core.jobs.args.training import TrainArgs
 from core.jobs.job import busy
 from core.project.records import Clip
@@ -225,7 +225,7 @@ def _write(project: Project, target: Path, dataset_id: str, final: Report, hashe
     try:
         (building / "wavs").mkdir()
         for clip in final.clips:
-            _link_or_copy(project.clip_file(clip.id), building / "wavs" / f"{clip.id}.wav")
+            link_or_copy(project.clip_file(clip.id), building / "wavs" / f"{clip.id}.wav")
         lines = {clip.id: f"{clip.id}|{column(clip.text)}|{column(clip.text)}\n" for clip in final.clips}
         parts = {
             "metadata.csv": lines,
@@ -245,14 +245,6 @@ def _write(project: Project, target: Path, dataset_id: str, final: Report, hashe
                 raise
     finally:
         shutil.rmtree(building, ignore_errors=True)
-
-
-def _link_or_copy(clip: Path, target: Path) -> None:
-    # Clips are only ever replaced by renaming a new file over them, so a link keeps the frozen content for free.
-    try:
-        os.link(clip, target)
-    except OSError:
-        shutil.copyfile(clip, target)
 
 
 def _facts(project: Project, dataset_id: str, final: Report) -> dict[str, Any]:

@@ -75,19 +75,19 @@ def _of_amount(clips: Sequence[Clip]) -> list[Grade]:
 def _of_texts(clips: Sequence[Clip], present: Coverage | None) -> list[Grade]:
     count = len(clips)
     # What a person typed, or brought along, is as sure as that person.
-    recognised = [
+    transcripts = [
         clip for clip in clips if clip.confidence is not None and not clip.given and clip.text == clip.raw_text
     ]
-    unsure = sum(clip.confidence < LOW_CONFIDENCE for clip in recognised if clip.confidence is not None)
+    unsure = sum(clip.confidence < LOW_CONFIDENCE for clip in transcripts if clip.confidence is not None)
     ends = Counter(ending(clip.text) for clip in clips)
-    unended = ends["none"] + ends["open"]
+    open_ends = ends["none"] + ends["open"]
     questions = ends["question"]
     numbers = sum(bool(re.search(r"\d", clip.text)) for clip in clips)
     result = []
-    if recognised:
-        level = _level(-unsure / len(recognised), -0.15, -0.03)
-        result.append(Grade("sure", level, {"unsure": unsure, "count": len(recognised)}))
-    result.append(Grade("endings", _level(-unended / count, -0.5, -0.1), {"unended": unended, "count": count}))
+    if transcripts:
+        level = _level(-unsure / len(transcripts), -0.15, -0.03)
+        result.append(Grade("sure", level, {"unsure": unsure, "count": len(transcripts)}))
+    result.append(Grade("endings", _level(-open_ends / count, -0.5, -0.1), {"unended": open_ends, "count": count}))
     result.append(Grade("questions", _level(questions / count, 0.01, 0.04), {"questions": questions, "count": count}))
     result.append(Grade("numbers", _level(numbers, 1, 5), {"numbers": numbers, "count": count}))
     if count >= _FEW:

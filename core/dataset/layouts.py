@@ -40,8 +40,8 @@ def layout_files(info: DatasetInfo, layout: str, speaker: str) -> Iterator[tuple
         yield from _sounds(info, parts.values(), "wavs")
     elif layout == "headed":
         for part, name in zip(_PARTS, ("train", "eval"), strict=True):
-            named = [(f"wavs/{clip_id}.wav", text, speaker) for clip_id, text in parts[part]]
-            yield f"metadata_{name}.csv", _table([("audio_file", "text", "speaker_name"), *named], "|")
+            entries = [(f"wavs/{clip_id}.wav", text, speaker) for clip_id, text in parts[part]]
+            yield f"metadata_{name}.csv", _table([("audio_file", "text", "speaker_name"), *entries], "|")
         yield from _sounds(info, parts.values(), "wavs")
     elif layout == "piper":
         rows = [(f"{clip_id}.wav", text) for part in _PARTS for clip_id, text in parts[part]]

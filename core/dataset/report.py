@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from core.dataset.checks import Limits, check
 from core.dataset.coverage import Coverage, coverage
@@ -44,8 +43,8 @@ def report(project: Project, seed: int = 0) -> Report:
     Made anew only when the database, the clips' files, the base model or the frozen datasets have changed.
     """
     folders = (project.clips, project.datasets)
-    changed = tuple(folder.stat().st_mtime_ns if folder.exists() else 0 for folder in folders)
-    depends = (seed, project.info.language, reading_stamp(project), changed)
+    mtimes = tuple(folder.stat().st_mtime_ns if folder.exists() else 0 for folder in folders)
+    depends = (seed, project.info.language, reading_stamp(project), mtimes)
     return project.figures.kept_while_unchanged("dataset_report", lambda: _report(project, seed), depends)
 
 
@@ -54,7 +53,8 @@ def _report(project: Project, seed: int) -> Report:
     usable: list[Clip] = []
     exclusions: list[Exclusion] = []
     for clip in project.store.clips(ClipFilter("approved")):
-        exclusion = check(clip, _audio(project, clip), bounds, text_problem)
+        # Not `project.clip_file`: resolving 50,000 paths takes seconds, and these ids come from our own database.
+        exclusion = check(clip, project.clips / f"{clip.id}.wav", bounds, text_problem)
         if exclusion:
             exclusions.append(exclusion)
         else:
@@ -103,8 +103,3 @@ def summarize(
         coverage=present,
         grades=grades(usable, present),
     )
-
-
-def _audio(project: Project, clip: Clip) -> Path:
-    # Not `project.clip_file`: resolving 50,000 paths takes seconds, and these ids come from our own database.
-    return project.clips / f"{clip.id}.wav"

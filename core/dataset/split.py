@@ -52,15 +52,15 @@ def validation(clips: Sequence[Clip], seed: int = 0, earlier: Sides = Sides()) -
     known_val -= known_train
     fit = [clip for clip in clips if clip.seconds >= SHORTEST_S] or list(clips)
     fresh = sorted((clip for clip in fit if clip.id not in known_train | known_val), key=lambda c: _order(seed, c))
-    drawn = [clip.id for clip in fresh if _is_drawn(seed, clip)]
-    most = int(_MAX_SHARE * len(clips))
-    val = known_val | set(drawn[: max(0, most - len(known_val))])
+    sample = [clip.id for clip in fresh if _is_drawn(seed, clip)]
+    limit = int(_MAX_SHARE * len(clips))
+    val = known_val | set(sample[: max(0, limit - len(known_val))])
     val = _without_said(val, known_val, texts)
     if not val:
         # Those never learnt from come first, and of them the connected ones that come first by their hash.
         spare = [clip.id for clip in fresh] or [clip.id for clip in sorted(fit, key=lambda clip: _order(seed, clip))]
         val = {clip_id for clip_id, text in texts.items() if text and text == texts[spare[0]]}
-        val = val if 0 < len(val) <= most else {spare[0]}
+        val = val if 0 < len(val) <= limit else {spare[0]}
     return val if len(val) < len(clips) else val - {max(val)}
 
 

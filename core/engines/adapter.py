@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
+from pydantic import Field, TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from core.engines.options import AdapterTrainConfig
 from core.engines.session import ADAPTER
 from core.errors import UserError
 from core.files import read_json, replacing, write_json
+from core.reasons import reason_of
 
 WEIGHTS = "adapter.safetensors"
 _NAME = "default"  # peft's name of the one adapter; left out of our files
@@ -29,12 +32,46 @@ class LoraOptions:
     ``rslora`` scales by ``alpha / sqrt(rank)`` instead; ``dora`` learns each output's magnitude apart.
     """
 
-    rank: int = 16
-    alpha: float = 32.0
-    dropout: float = 0.0
+    rank: Annotated[int, Field(ge=1)] = 16
+    alpha: Annotated[float, Field(allow_inf_nan=False)] = 32.0
+    dropout: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     targets: tuple[str, ...] = ()
     rslora: bool = False
     dora: bool = False
+
+
+def lora_options(config: AdapterTrainConfig) -> LoraOptions | None:
+    """The sizes that a run's settings name; None where something else than an adapter learns."""
+    if config.train_what != "lora":
+        return None
+    return LoraOptions(
+        config.lora_rank, config.lora_alpha, config.lora_dropout, rslora=config.lora_rslora, dora=config.lora_dora
+    )
+
+
+_SIZES = TypeAdapter(LoraOptions)
+
+
+def check_rank(module: nn.Module, options: LoraOptions, state: Mapping[str, Tensor]) -> None:
+    """Refuse sizes that would take more numbers in the layers of a module than were saved, before memory is taken.
+
+    Raises:
+        UserError: ``adapter.other_base``.
+    """
+    ends = tuple(f".{target}" for target in options.targets)
+    layers = [layer for name, layer in module.named_modules() if f".{name}".endswith(ends)]
+    needed = sum(options.rank * sum(layer.weight.shape) for layer in layers if hasattr(layer, "weight"))
+    stored = sum(value.numel() for name, value in state.items() if "lora_" in name)
+    if needed > stored:
+        raise foreign(
+            UserError(
+                "reason.rank",
+                "at rank {rank} the layers of this base take {needed} numbers, but it holds {stored}",
+                rank=options.rank,
+                needed=needed,
+                stored=stored,
+            )
+        )
 
 
 def inject_lora(module: nn.Module, options: LoraOptions, *, transposed: bool = False) -> None:
@@ -86,7 +123,7 @@ def load_state(parameters: Mapping[str, nn.Parameter], state: Mapping[str, Tenso
     if parameters.keys() != state.keys() or any(parameters[name].shape != value.shape for name, value in state.items()):
         raise foreign()
     if not all(torch.isfinite(value).all() for value in state.values()):
-        raise broken("weights that are not numbers")
+        raise broken(UserError("reason.not_numbers", "it holds weights that are no numbers"))
     with torch.no_grad():
         for name, value in state.items():
             parameters[name].copy_(value)
@@ -121,15 +158,15 @@ def read_saved(folder: Path) -> SavedAdapter | None:
             return None
         state = load_file(folder / WEIGHTS)
         sizes = facts["lora"]
-        options = None if sizes is None else LoraOptions(**{**sizes, "targets": tuple(sizes["targets"])})
+        options = None if sizes is None else _SIZES.validate_python(vars(LoraOptions(**sizes)))
         return SavedAdapter(options, state, facts)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise broken(str(error) or type(error).__name__) from error
+        raise broken(error) from error
 
 
-def foreign(reason: str = "") -> UserError:
+def foreign(reason: UserError | None = None) -> UserError:
     """It was made on another base."""
-    if reason:
+    if reason is not None:
         return UserError(
             "adapter.other_base",
             "This checkpoint does not fit the base model: {what}.",
@@ -143,11 +180,11 @@ def foreign(reason: str = "") -> UserError:
     )
 
 
-def broken(reason: str) -> UserError:
+def broken(error: Exception) -> UserError:
     """It cannot be read."""
     return UserError(
         "adapter.broken",
         "This checkpoint cannot be read ({what}).",
         "Choose another checkpoint of the run.",
-        what=reason[:200],
+        what=reason_of(error),
     )

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
+from core.engines.hub import HubFile, hub_file, repository_of
+from core.engines.manifest import PLAN, cached_sha256, changed_files, noted_sha256, partial_folder, read_plan
 from core.engines.options import TrainConfig
+from core.engines.questions import Question
 from core.errors import UserError
-from core.files import read_json, sha256_file, slug, write_json
-
-HUB = "https://huggingface.co"
-_MOST_BYTES = 1 << 20  # of what is noted beside a model
-_PLAN, _MANIFEST = "plan.json", "manifest.json"
-
-
-@dataclass(frozen=True)
-class HubFile:
-    """Where on the hub a file lies: its ``path`` in a ``repository``; its SHA-256 where that is known beforehand."""
-
-    repository: str
-    path: str
-    sha256: str = ""
-    revision: str = "main"
+from core.files import slug, write_json
 
 
 @dataclass(frozen=True)
@@ -56,39 +43,6 @@ class Base:
     def is_made(self) -> bool:
         """Whether the engine makes it (`Engine.make_base`), so that nothing has to be downloaded."""
         return not self.repository
-
-
-@dataclass(frozen=True)
-class Choice:
-    """An answer to a `Question`, and what it says."""
-
-    value: str
-    label: str
-
-
-@dataclass(frozen=True)
-class Question:
-    """What only a person knows of a folder, because no file of it tells; in English, see ``bases:`` in ``ui/i18n``."""
-
-    key: str
-    text: str
-    choices: tuple[Choice, ...]
-
-    def pick(self, answers: Mapping[str, str]) -> str:
-        """The answer to it.
-
-        Raises:
-            UserError: ``base.unanswered``.
-        """
-        answer = answers.get(self.key, "")
-        if answer not in {choice.value for choice in self.choices}:
-            raise UserError(
-                "base.unanswered",
-                "The question “{question}” has no answer yet.",
-                "Choose one of its answers.",
-                question=self.text,
-            )
-        return answer
 
 
 @dataclass(frozen=True)
@@ -182,42 +136,18 @@ class BaseModels(ABC):
 
     def sha256(self, folder: Path) -> str:
         """Of its weights, as was noted when they came; empty where nobody has noted it."""
-        return max(_noted(folder), key=lambda file: file.size, default=_NOTHING).digest
+        return noted_sha256(folder)
 
     def weights_sha256(self, folder: Path) -> str:
         """The same, read anew where nobody has noted it; of what is no longer as it was noted, too."""
-        if (noted := self.sha256(folder)) and not self.changed_files(folder):
-            return noted
+        if (digest := self.sha256(folder)) and not changed_files(folder):
+            return digest
         files = [path for path in folder.iterdir() if path.is_file()]
         largest = max(files, key=lambda path: path.stat().st_size, default=None)
         if largest is None:
             return ""
         about = largest.stat()
-        return _hashed(largest, about.st_ino, about.st_mtime_ns, about.st_size)
-
-    def changed_files(self, folder: Path) -> list[str]:
-        """Names of files that are no longer as long as when they came, or are gone. Quick: nothing is read."""
-        return [file.name for file in _noted(folder) if _size(folder / file.name) != file.size]
-
-    def verify(self, folder: Path, on_block: Callable[[], object] = lambda: None) -> None:
-        """Make sure that files which were written after they had come are still what came, by their hashes.
-
-        Raises:
-            UserError: ``base.changed``.
-        """
-        manifest = folder / _MANIFEST
-        for file in _noted(folder):
-            path = folder / file.name
-            if path.is_file() and path.stat().st_mtime_ns <= manifest.stat().st_mtime_ns:
-                continue
-            if not path.is_file() or sha256_file(path, on_block) != file.digest:
-                raise UserError(
-                    "base.changed",
-                    "{name} in {folder} is not the file any more that was downloaded.",
-                    "Download the base again; a voice that was trained on it needs just that file.",
-                    name=file.name,
-                    folder=str(folder),
-                )
+        return cached_sha256(largest, about.st_ino, about.st_mtime_ns, about.st_size)
 
     def on_hub(self, address: str, paths: Mapping[str, str]) -> Base:
         """A base that somebody has put on the hub, of which nothing is known but where its files lie.
@@ -229,9 +159,9 @@ class BaseModels(ABC):
         Raises:
             UserError: ``base.hub_address``, ``base.hub_file``.
         """
-        repository, elsewhere = _repository(address), {}
+        repository, elsewhere = repository_of(address), {}
         for name in self.required_files:
-            file = _on_hub(repository, name, paths.get(name, name), self.rewritten.get(name))
+            file = hub_file(repository, name, paths.get(name, name), self.rewritten.get(name))
             elsewhere[str(Path(name).with_suffix(Path(file.path).suffix))] = file
         stamp = hashlib.sha256(repr(sorted(elsewhere.items())).encode()).hexdigest()[:8]
         return Base(
@@ -245,10 +175,6 @@ class BaseModels(ABC):
             license_url="",
             elsewhere=elsewhere,
         )
-
-    def hub_folder(self, models: Path, base: Base) -> Path:
-        """Where a base of `on_hub` lies or will lie."""
-        return models / base.id
 
     def unread_weights(self, folder: Path) -> Sequence[str]:
         """Names of a folder's files of which its weights have to be made first (`Engine.rewrite_weights`). Light."""
@@ -294,9 +220,9 @@ class BaseModels(ABC):
             size = total = sum((folder / name).stat().st_size for name in base.files)
         else:
             status = "partial" if partial.is_dir() else "missing"
-            size = sum(path.lstat().st_size for path in partial.glob("*") if path.name != _PLAN)
+            size = sum(path.lstat().st_size for path in partial.glob("*") if path.name != PLAN)
             total = base.size_mb * 1_000_000
-            if plan := read_plan(partial, base):
+            if plan := read_plan(partial, base.files):
                 total = sum(file.size for file in plan)
         license_accepted = self.license_accepted(models, base_id)
         is_trained = self.is_trained(base, folder)
@@ -348,105 +274,5 @@ def existing_file(folder: Path, name: str) -> Path:
     return path
 
 
-def _repository(address: str) -> str:
-    """The repository of an address of the hub.
-
-    Raises:
-        UserError: ``base.hub_address``.
-    """
-    text = address.strip().removeprefix("https://").removeprefix("http://").removeprefix("huggingface.co/")
-    match = re.fullmatch(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(/(tree|blob)/.*)?/?", text)
-    if match is None or ".." in text:
-        raise UserError(
-            "base.hub_address",
-            "“{address}” is no address of a model on the hub.",
-            "It looks like owner/name, or is the address of its page on huggingface.co.",
-            address=address.strip()[:200],
-        )
-    return match[1]
-
-
-def _on_hub(repository: str, name: str, path: str, rewritten: str | None) -> HubFile:
-    other, has_other, rest = path.strip().rpartition(":")
-    place = rest.strip().strip("/")
-    suffixes = [Path(name).suffix, *([rewritten] if rewritten else [])]
-    if not place or ".." in place or Path(place).suffix not in suffixes:
-        raise UserError(
-            "base.hub_file",
-            "“{path}” cannot be the file {name} of the base.",
-            "Type its path as the page of the model shows it. It has to end in {suffix}: others may hold programs.",
-            path=path.strip()[:200],
-            name=name,
-            suffix=" / ".join(suffixes),
-        )
-    return HubFile(_repository(other) if has_other else repository, place)
-
-
-def _noted(folder: Path) -> list[PlannedFile]:
-    """What a download noted of the files it brought; none where a folder came otherwise."""
-    try:
-        files = read_json(folder / _MANIFEST, _MOST_BYTES)["files"]
-        return [
-            PlannedFile(str(file["name"]), int(file["size"]), str(file["sha256"]), str(file["revision"]))
-            for file in files
-        ]
-    except (OSError, ValueError, TypeError, LookupError):
-        return []
-
-
-@lru_cache(maxsize=16)
-def _hashed(path: Path, *_version: int) -> str:
-    return sha256_file(path)
-
-
-def note_rewritten(folder: Path, source: str, sha256: str, names: Sequence[str]) -> None:
-    """Note in a folder's manifest that files ``names`` were made of the file ``source``, with the hashes of all."""
-    try:
-        manifest = dict(read_json(folder / _MANIFEST, _MOST_BYTES))
-    except (OSError, ValueError, TypeError):
-        manifest = {}
-    origin = next((file.revision for file in _noted(folder) if file.name == source), "")
-    files = [PlannedFile(name, _size(folder / name), sha256_file(folder / name), origin) for name in names]
-    remaining = [file for file in manifest.get("files", []) if file.get("name") not in (source, *names)]
-    made = [{"name": f.name, "size": f.size, "sha256": f.digest, "revision": f.revision} for f in files]
-    made_of = {"name": source, "sha256": sha256}
-    write_json(folder / _MANIFEST, {**manifest, "files": [*remaining, *made], "made_of": made_of})
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else -1
-
-
 def _license_file(models: Path, base_id: str) -> Path:
     return models / "licenses" / f"{base_id}.json"
-
-
-def partial_folder(models: Path, base_id: str) -> Path:
-    """Where a download gathers its files until all are there and right."""
-    return models / f".partial-{base_id}"
-
-
-@dataclass(frozen=True)
-class PlannedFile:
-    """A file of a download: its name, bytes and hash, and the exact revision of its repository."""
-
-    name: str
-    size: int
-    digest: str
-    revision: str
-
-
-_NOTHING = PlannedFile("", 0, "", "")
-
-
-def read_plan(partial: Path, base: Base) -> list[PlannedFile] | None:
-    """What a broken-off download noted of its files; None if not to be read."""
-    try:
-        plan = read_json(partial / _PLAN, _MOST_BYTES)
-        files = [
-            PlannedFile(str(file["name"]), int(file["size"]), str(file["digest"]), str(file["revision"]))
-            for file in plan["files"]
-        ]
-        return files if {file.name for file in files} == set(base.files) else None
-    except (OSError, ValueError, TypeError, LookupError):
-        return None

@@ -15,8 +15,8 @@ from core.engines.options import TrainConfig
 from core.engines.precision import autocast_dtype
 from core.engines.session import BATCH_TRIALS_S, BatchTrial, Fits
 from core.errors import Cancelled, UserError
+from core.reasons import out_of_memory
 from core.system import cuda_errors
-from core.system.hardware import out_of_memory
 
 _SHARE = 0.92  # of a card's memory: samples are spoken beside the training, and drivers keep some
 _SLOWER = 0.9  # of the quickest so far: beyond it larger batches are not tried
@@ -35,7 +35,7 @@ def largest_batch(
         Cancelled: ``should_stop`` said so between two tries.
         UserError: ``train.nothing_fits``.
     """
-    clips = config.batch_size * config.accumulation
+    clips = config.clips_per_update
     max_rows = clips if session.device.startswith("cuda") else config.batch_size
     best: Fits | None = None
     for checkpointing in (config.gradient_checkpointing, True):
@@ -77,7 +77,7 @@ def sweep(
     Raises:
         Cancelled: ``should_stop`` said so.
     """
-    clips, until = config.batch_size * config.accumulation, time.monotonic() + seconds
+    clips, until = config.clips_per_update, time.monotonic() + seconds
     session: GradientSession[Any, Any, Any] | None = open_session("auto")
     assert session is not None
     names = _precisions(session.device)

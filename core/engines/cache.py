@@ -106,8 +106,8 @@ class ArrayCache:
             stream, rows = self.streams[number], self._end(number)
             shape = (rows,) if stream.width == 1 else (rows, stream.width)
             # Not the whole file: what lies behind may be half an item that a kill left.
-            mapped = np.memmap(self.folder / stream.name, dtype=stream.dtype, mode="r", shape=shape)
-            self._maps[number] = np.asarray(mapped)
+            array = np.memmap(self.folder / stream.name, dtype=stream.dtype, mode="r", shape=shape)
+            self._maps[number] = np.asarray(array)
         return self._maps[number]
 
     def _end(self, stream: int) -> int:

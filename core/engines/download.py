@@ -9,7 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from core.engines.bases import HUB, Base, PlannedFile, partial_folder, read_plan
+from core.engines.bases import Base
+from core.engines.hub import HUB
+from core.engines.manifest import MANIFEST, PLAN, PlannedFile, partial_folder, read_plan
 from core.errors import UserError
 from core.files import sha256_file, write_json
 from core.jobs.reporter import Reporter
@@ -52,8 +54,8 @@ def download(models: Path, base: Base, reporter: Reporter, *, hub: str = HUB, pa
         }
         for file in plan
     ]
-    write_json(partial / "manifest.json", {"license": base.license, "at": time.time(), "files": manifest})
-    (partial / "plan.json").unlink()
+    write_json(partial / MANIFEST, {"license": base.license, "at": time.time(), "files": manifest})
+    (partial / PLAN).unlink()
     if target.exists():
         shutil.rmtree(target)
     os.replace(partial, target)
@@ -62,7 +64,7 @@ def download(models: Path, base: Base, reporter: Reporter, *, hub: str = HUB, pa
 
 def _plan(downloader: Downloader, base: Base, hub: str, partial: Path) -> list[PlannedFile]:
     """Its files at exact revisions; kept beside the files, so that a resumed download fetches the same ones."""
-    plan = read_plan(partial, base)
+    plan = read_plan(partial, base.files)
     if plan is None:
         listings: dict[tuple[str, str, str], tuple[str, dict[str, Any]]] = {}
         plan = []
@@ -77,14 +79,14 @@ def _plan(downloader: Downloader, base: Base, hub: str, partial: Path) -> list[P
                 raise downloader.refusal(
                     origin.repository, UserError("download.no_file", "it has no {file}", file=origin.path)
                 )
-            digest = _digest(entry)
+            digest = f"sha256:{entry['lfs']['oid']}" if entry.get("lfs") else f"git:{entry['oid']}"
             if origin.sha256 and digest != f"sha256:{origin.sha256}":
                 raise downloader.refusal(
                     origin.repository,
                     UserError("download.other_file", "{file} is not the file that is known", file=origin.path),
                 )
             plan.append(PlannedFile(name, int(entry["size"]), digest, revision))
-        write_json(partial / "plan.json", {"files": [asdict(file) for file in plan]})
+        write_json(partial / PLAN, {"files": [asdict(file) for file in plan]})
     return plan
 
 
@@ -103,7 +105,3 @@ def _remote(hub: str, base: Base, file: PlannedFile) -> RemoteFile:
     return RemoteFile(
         f"{hub}/{origin.repository}/resolve/{file.revision}/{origin.path}", file.name, file.size, file.digest
     )
-
-
-def _digest(entry: dict[str, Any]) -> str:
-    return f"sha256:{entry['lfs']['oid']}" if entry.get("lfs") else f"git:{entry['oid']}"

@@ -15,6 +15,7 @@ import core
 from core.engines.callbacks import ShouldStop
 from core.errors import Cancelled, DiskFull, UserError
 from core.files import filling, sha256_file, write_json
+from core.reasons import reason_of
 
 _BESIDE_BYTES = 100_000_000
 
@@ -41,7 +42,7 @@ def check_stop(should_stop: ShouldStop) -> None:
         raise Cancelled
 
 
-def describe(
+def write_manifest(
     folder: Path,
     *,
     name: str,
@@ -49,11 +50,10 @@ def describe(
     rate: int,
     sample: Mapping[str, object],
     trained: bool,
-    packages: Sequence[str],
     facts: Mapping[str, object],
-    **more: object,
+    **details: object,
 ) -> dict[str, Any]:
-    """Write ``manifest.json``, which is the last of the files and names all others with their hashes; returns it."""
+    """Write ``manifest.json``, the last of a voice's files, be it exported or brought in; returns it."""
     manifest = {
         **facts,
         "name": name,
@@ -62,16 +62,21 @@ def describe(
         "sample_rate": rate,
         "sample": dict(sample),
         "trained": trained,
-        **more,
-        "versions": {
-            "voicewright": core.__version__,
-            "python": sys.version.split()[0],
-            **{package: version(package) for package in packages},
-        },
-        "files": {path.name: sha256_file(path) for path in sorted(folder.iterdir())},
+        **details,
     }
     write_json(folder / "manifest.json", manifest)
     return manifest
+
+
+def describe(folder: Path, *, packages: Sequence[str], **details: Any) -> dict[str, Any]:
+    """`write_manifest` of an export, which names its packages' versions and all other files with their hashes."""
+    versions = {
+        "voicewright": core.__version__,
+        "python": sys.version.split()[0],
+        **{package: version(package) for package in packages},
+    }
+    files = {path.name: sha256_file(path) for path in sorted(folder.iterdir())}
+    return write_manifest(folder, **details, versions=versions, files=files)
 
 
 def unloadable(error: Exception) -> UserError:
@@ -80,7 +85,7 @@ def unloadable(error: Exception) -> UserError:
         "export.unloadable",
         "The exported voice could not be loaded ({what}); nothing was kept.",
         "Export again; if it fails again, choose another checkpoint.",
-        what=str(error).splitlines()[0][:200] if str(error) else type(error).__name__,
+        what=reason_of(error),
     )
 
 

@@ -16,7 +16,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from core.engines.distributed import DesyncError, rank, world
-from core.system.hardware import out_of_memory
+from core.reasons import out_of_memory
 
 T = TypeVar("T")
 

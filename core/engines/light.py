@@ -9,6 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from core.engines.bases import BaseModels
 from core.engines.options import SpeakingOptions, TrainConfig
+from core.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class MissingLetter:
     is_learnt: bool = False
 
 
-MissingLetters: TypeAlias = Callable[[Path, Sequence[str]], Sequence[MissingLetter]]
+MissingLetters: TypeAlias = Callable[[Path, Sequence[str], str], Sequence[MissingLetter]]
 
 
 class TextFrontend(Protocol):
@@ -110,13 +111,23 @@ Raises:
 """
 
 
+def missing_file(name: str) -> UserError:
+    """What is told of files that lack one of a voice's."""
+    return UserError(
+        "voice.missing_file",
+        "The voice lacks its file {name}.",
+        "It has to lie beside the others. Take the whole folder of the voice, or a zip of it.",
+        name=name,
+    )
+
+
 @dataclass(frozen=True)
 class LightEngine:
     """What a page may ask of an engine: its import brings no model library.
 
     ``presets`` is a folder with a YAML file for each size of card, and ``sentences.yaml`` (`core.training.presets`).
     ``voice_files`` knows its voices by their files, where it can bring any in.
-    ``missing_letters`` names what of a dataset's texts a base lacks, and what becomes of it; None where
+    ``missing_letters`` names what of a dataset's texts (in a language) a base lacks, and what becomes of it; None where
     every text is read in some way. ``has_self_test`` says whether `Engine.self_test` is there. ``speaking`` has the
     settings of `Voice.speak` with their ranges; what is no field of it is none. ``line_characters`` says by
     language how long a text is best said in one go, "" of every other language.

@@ -19,45 +19,6 @@ def form(group: str, unit: str = "", **extra: str | float | bool) -> JsonDict:
     return {"group": group, "unit": unit, **extra}
 
 
-# Fields of an adapter, the same in every engine that learns by one; each engine's options place them among its own.
-LORA_RANK: Any = Field(
-    16,
-    ge=1,
-    le=256,
-    description="How much the adapter can learn. Higher catches more of a voice and needs more recordings.",
-    json_schema_extra=form("adapter", sweep=True, in_proportion="lora_alpha", only_with="train_what=lora"),
-)
-LORA_ALPHA: Any = Field(
-    32.0,
-    gt=0,
-    le=1024,
-    description="How strongly the adapter acts; usually twice its rank.",
-    json_schema_extra=form("adapter"),
-)
-LORA_RSLORA: Any = Field(
-    False,
-    description="Scale the adapter by the root of its rank, so that high ranks learn as fast as low ones.",
-    json_schema_extra=form("adapter"),
-)
-LORA_DORA: Any = Field(
-    False,
-    description="Let size and direction of the weights learn apart (DoRA): a little better at low ranks, "
-    "clearly slower.",
-    json_schema_extra=form("adapter"),
-)
-
-
-def lora_dropout(share: float) -> Any:
-    """The field of an adapter's dropout, with an engine's own default."""
-    return Field(
-        share,
-        ge=0,
-        lt=1,
-        description="Share of the adapter that is left out at random while learning, against learning by heart.",
-        json_schema_extra=form("adapter", step=0.01),
-    )
-
-
 class TrainConfig(BaseModel):
     """What a run of any engine is trained with; each engine has a subclass with its own settings beside these.
 
@@ -223,6 +184,11 @@ class TrainConfig(BaseModel):
         json_schema_extra=form("listening"),
     )
 
+    @property
+    def clips_per_update(self) -> int:
+        """How many clips an update learns from."""
+        return self.batch_size * self.accumulation
+
     @classmethod
     def form_fields(cls) -> list[str]:
         """Field names in the order of the form: an engine's own stand behind the shared field that the first names."""
@@ -237,6 +203,57 @@ class TrainConfig(BaseModel):
             names.insert(place, name)
             place += 1
         return names
+
+
+def adapter_dropout(share: float) -> Any:
+    """The field of an adapter's dropout, with an engine's own default."""
+    return Field(
+        share,
+        ge=0,
+        lt=1,
+        description="Share of the adapter that is left out at random while learning, against learning by heart.",
+        json_schema_extra=form("adapter", step=0.01),
+    )
+
+
+class AdapterTrainConfig(TrainConfig):
+    """What a run of an engine is trained with that can learn by an adapter; ``train_what`` has an engine's choices."""
+
+    dropout: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of what each layer adds that is left out at random while learning, against learning by "
+        "heart.",
+        json_schema_extra=form("learning", after="grad_clip", step=0.01),
+    )
+    train_what: str = Field("lora", json_schema_extra=form("adapter", after="compile"))
+    lora_rank: int = Field(
+        16,
+        ge=1,
+        le=256,
+        description="How much the adapter can learn. Higher catches more of a voice and needs more recordings.",
+        json_schema_extra=form("adapter", sweep=True, in_proportion="lora_alpha", only_with="train_what=lora"),
+    )
+    lora_alpha: float = Field(
+        32.0,
+        gt=0,
+        le=1024,
+        description="How strongly the adapter acts; usually twice its rank.",
+        json_schema_extra=form("adapter"),
+    )
+    lora_dropout: float = adapter_dropout(0.0)
+    lora_rslora: bool = Field(
+        False,
+        description="Scale the adapter by the root of its rank, so that high ranks learn as fast as low ones.",
+        json_schema_extra=form("adapter"),
+    )
+    lora_dora: bool = Field(
+        False,
+        description="Let size and direction of the weights learn apart (DoRA): a little better at low ranks, "
+        "clearly slower.",
+        json_schema_extra=form("adapter"),
+    )
 
 
 class SpeakingOptions(BaseModel):

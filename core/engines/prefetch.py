@@ -21,12 +21,12 @@ class PrefetchingLoader(ABC, Generic[Part]):
         """The parts of an update, each of its batches cut into ``division``; on the processor, pinned for a card."""
         if self._thread is None:
             return self._update(number, division)
-        prefetched, self._next = self._next, None  # one that failed is not asked again
-        if prefetched is not None and prefetched[0] == (number, division):
-            parts = prefetched[1].result()
+        batch, self._next = self._next, None  # one that failed is not asked again
+        if batch is not None and batch[0] == (number, division):
+            parts = batch[1].result()
         else:
-            if prefetched is not None:
-                wait([prefetched[1]])  # two at once would write into the same caches
+            if batch is not None:
+                wait([batch[1]])  # two at once would write into the same caches
             parts = self._update(number, division)
         self._next = (number + 1, division), self._thread.submit(self._update, number + 1, division)
         return parts

@@ -62,7 +62,7 @@ _OWN = (
     EngineInfo(
         name="f5",
         label="F5-TTS",
-        # What a base of it speaks is the base's affair, and nothing is made of a text's language.
+        # What a base of it speaks is the base's affair: of a text's language only its numbers and signs are made.
         languages=_OWN_LANGUAGES,
         sample_rate=24_000,
         clip_rate=24_000,

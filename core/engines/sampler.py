@@ -35,11 +35,6 @@ class LengthBucketSampler:
         self._starts = [0]  # the number of the first batch of each epoch seen so far
 
     @property
-    def per_epoch(self) -> int:
-        """Batches of the first epoch; with ``by_length`` others may have a few more or less."""
-        return len(self.epoch(0))
-
-    @property
     def largest(self) -> int:
         """Clips that a batch has at most."""
         if self.budget is None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from core.engines.session import STATE
 from core.errors import UserError
+from core.reasons import reason_of
 
 UNREADABLE = (OSError, pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError)
 
@@ -41,7 +42,7 @@ def state_error(folder: Path, error: Exception) -> UserError:
         "The state saved in {folder} cannot be read ({what}).",
         "Its voice can still be used; to train on, start a new run.",
         folder=folder.name,
-        what=str(error).splitlines()[0][:200] if str(error) else type(error).__name__,
+        what=reason_of(error),
     )
 
 

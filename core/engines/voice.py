@@ -21,10 +21,11 @@ Reference = TypeVar("Reference")
 
 @dataclass(frozen=True)
 class ReferenceClip:
-    """A recording of a speaker, and what is said in it; empty if nobody knows."""
+    """A recording of a speaker, what is said in it, and in which language; empty if nobody knows."""
 
     path: Path
     text: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True)

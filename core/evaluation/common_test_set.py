@@ -54,12 +54,12 @@ def said_to_be_scored(script: Script, run: Run, step: int) -> Mapping[Sentence, 
     voice = fingerprint(run.base_id, run.checkpoints.folder(step))
     sounds = {score.key: run.path / score.sound for score in read_scores(run.path, step, voice) if score.sound}
     references = [script.run.dataset.name, *script.references]
-    said = {}
+    paths = {}
     for sentence, seed in script.seeds.items():
         path = sounds.get(sound_key(voice, script.language, references, Line("", sentence.text, seed)))
         if path is not None and is_sound(path):
-            said[sentence] = path
-    return said
+            paths[sentence] = path
+    return paths
 
 
 def start_common_test_set(project: Project, run_id: str, other_id: str, *, device: str = "auto") -> Job:

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from core import REPOSITORY
 from core.jobs.job import worker_environment
 from core.jobs.reporter import Reporter
+from core.reasons import reason_of
 
 MODULE = "core.evaluation.companion_process"
 LOWEST_PRIORITY = 19
@@ -87,7 +88,7 @@ class Companion:
                 "train.samples_unmeasured",
                 "The samples of this run are measured no longer ({what}).",
                 "The training goes on. Score the checkpoints on the Listen page when it has ended.",
-                what=f"{type(error).__name__}: {error}"[:200],
+                what=reason_of(error),
             )
         return is_new
 
@@ -99,8 +100,8 @@ class Companion:
             if time.monotonic() >= until or self.reporter.stop_requested():
                 break
             is_new |= self.poll()
-            left = len(self._pending) + (self._at_work is not None)
-            self.reporter.progress("measure_samples", total - left, total)
+            remaining = len(self._pending) + (self._at_work is not None)
+            self.reporter.progress("measure_samples", total - remaining, total)
             time.sleep(_LOOK_S)
         self._hurries = False
         return is_new

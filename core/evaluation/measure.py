@@ -66,7 +66,7 @@ class Listener:
             likeness=self.centre is not None,
             naturalness=naturalness.available() and not self.brief,
         )
-        return " ".join([name, *(f"!{failed}" for failed in sorted(failures))])
+        return " ".join([name, *(f"!{kind}" for kind in sorted(failures))])
 
     def measure(self, scores: Sequence[Score], sounds: Sequence[Samples], should_stop: ShouldStop) -> list[Score]:
         """The scores with all that can be measured of their sounds, float32 mono at `RATE_HZ`.
@@ -86,17 +86,17 @@ class Listener:
             if should_stop():
                 raise Cancelled
 
-        measured = list(scores)
+        results = list(scores)
         work = partial(self._measure, scores, sounds, transcripts, deaf)
         for index, result in map_in_threads(
             range(len(scores)), work, min(_MOST_AT_ONCE, os.cpu_count() or 1), check_stop
         ):
             if isinstance(result, Exception):
                 raise result
-            measured[index], failures = result
+            results[index], failures = result
             for measure, error in failures.items():
                 self.on_failure(measure, error, scores[index].text)
-        return measured
+        return results
 
     def _measure(
         self,

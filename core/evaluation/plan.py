@@ -3,8 +3,9 @@ voice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import soundfile
@@ -13,11 +14,11 @@ from core.audio.samples import Samples, read
 from core.audio.vad import RATE_HZ
 from core.checkpoint_ref import step_folder
 from core.engines import registry
-from core.evaluation.scores import Score, ScoreFile, sound_key
+from core.evaluation.scores import Score, ScoreFile, read_scores, sound_key
 from core.evaluation.test_set import HeldOut, Line, bundled, held_out, of_training, own_sentences, unique
 from core.project.workspace import Project
 from core.synthesis.start import best_references, run_references
-from core.training.run import Run
+from core.training.run import Run, runs
 from core.training.samples import Sentences
 
 
@@ -74,11 +75,26 @@ def sample_lines(run: Run) -> list[Line]:
 def said_in_training(run: Run, scores: ScoreFile, lines: Iterable[tuple[str, Line]]) -> dict[str, Score]:
     """What a checkpoint has said of lines, given with their keys, while its run trained."""
     numbers = {line: number for number, line in enumerate(sample_lines(run))}
-    said = {}
+    paths = {}
     for key, line in lines:
         path = Path("samples") / step_folder(scores.step or 0) / f"{numbers.get(line, -1)}.wav"
         if line in numbers and is_sound(run.path / path):
-            said[key] = Score(key, line.kind, line.text, line.seed, sound=str(path))
+            paths[key] = Score(key, line.kind, line.text, line.seed, sound=str(path))
+    return paths
+
+
+def said_for_other_runs(project: Project, run: Run, scores: ScoreFile, keys: Collection[str]) -> dict[str, Score]:
+    """What the base has said of lines, given by their keys, to score other runs: sounds, copied here, and measures."""
+    said: dict[str, Score] = {}
+    for sibling in runs(project):
+        if sibling.id == run.id:
+            continue
+        for score in read_scores(sibling.path, scores.step, scores.voice):
+            if score.key in keys and score.key not in said and score.sound and is_sound(sibling.path / score.sound):
+                path = scores.folder / f"{score.key}.wav"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(sibling.path / score.sound, path)
+                said[score.key] = replace(score, sound=str(path.relative_to(run.path)))
     return said
 
 

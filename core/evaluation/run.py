@@ -8,9 +8,9 @@ from pathlib import Path
 
 from core.checkpoint_ref import CheckpointRef
 from core.engines import registry
-from core.errors import UserError, reason_of
+from core.errors import UserError
 from core.evaluation.measure import Listener
-from core.evaluation.plan import Plan, is_sound, plan, said_in_training, sounds_of
+from core.evaluation.plan import Plan, is_sound, plan, said_for_other_runs, said_in_training, sounds_of
 from core.evaluation.real_voice import RealVoice
 from core.evaluation.scores import ScoreFile
 from core.evaluation.speaker import FAULTS, Speaker, raise_lost_card
@@ -18,6 +18,7 @@ from core.jobs.args.runs import EvaluateArgs
 from core.jobs.reporter import Reporter
 from core.measures.run import missing_packages
 from core.project.workspace import Project
+from core.reasons import reason_of
 from core.synthesis.start import reference_files
 from core.training.checkpoints import fingerprint
 from core.training.run import Run
@@ -65,11 +66,11 @@ class Evaluation:
             lambda count: self.reporter.progress("measure_clips", 0, count),
         )
         steps = [0, *(step for step in self.run.checkpoints.steps() if step > 0)]
-        each = 2 * len(self.plan.lines)
-        self.total = each * len(steps)
+        units = 2 * len(self.plan.lines)
+        self.total = units * len(steps)
         failures = []
         for number, step in enumerate(steps):
-            self.done = each * number
+            self.done = units * number
             failure = self._score_step(step)
             failures += [failure] if failure else []
         if len(failures) == len(steps):
@@ -187,16 +188,20 @@ class Evaluation:
         """Speak, measure and store a few sentences at a time, so that little is lost to a Stop."""
         lines = {self.plan.key(scores.voice, line): line for line in self.plan.lines}
         scores.keep(lines)
+        if checkpoint is None:
+            scores.put(
+                said_for_other_runs(self.project, self.run, scores, lines.keys() - scores.scores.keys()).values()
+            )
         have = {key: scores.scores[key] for key in lines if key in scores.scores}
-        spoken = {key for key, score in have.items() if score.sound and is_sound(self.run.path / score.sound)}
-        measured = {key for key in spoken if have[key].measured == self.listener.name}
-        self.done += 2 * len(measured)
-        todo = [(key, line) for key, line in lines.items() if key not in measured]
+        keys = {key for key, score in have.items() if score.sound and is_sound(self.run.path / score.sound)}
+        ready = {key for key in keys if have[key].measured == self.listener.name}
+        self.done += 2 * len(ready)
+        todo = [(key, line) for key, line in lines.items() if key not in ready]
         speaker: Speaker | None = None
         for first in range(0, len(todo), _AT_ONCE):
             part = todo[first : first + _AT_ONCE]
-            unspoken = [(key, line) for key, line in part if key not in spoken]
-            by_key = {key: have[key] for key, _ in part if key in spoken}
+            unspoken = [(key, line) for key, line in part if key not in keys]
+            by_key = {key: have[key] for key, _ in part if key in keys}
             by_key |= said_in_training(self.run, scores, unspoken)
             unspoken = [(key, line) for key, line in unspoken if key not in by_key]
             if unspoken:
@@ -205,9 +210,9 @@ class Evaluation:
             self.done += len(part)
             scores.put(by_key.values())
             self._progress(part[0][1].text)
-            heard = [score for score in by_key.values() if score.sound]
-            sounds = sounds_of([self.run.path / score.sound for score in heard])
-            results = self.listener.measure(heard, sounds, self.reporter.stop_requested)
+            rows = [score for score in by_key.values() if score.sound]
+            sounds = sounds_of([self.run.path / score.sound for score in rows])
+            results = self.listener.measure(rows, sounds, self.reporter.stop_requested)
             if speaker is not None:
                 results = [speaker.to_its_own_ears(score, sound) for score, sound in zip(results, sounds, strict=True)]
             scores.put(results)

@@ -53,9 +53,9 @@ class SampleScores:
         """Means over the samples of a checkpoint, by metric; empty where nothing is there to be measured."""
         folder = self.run.path / "samples" / step_folder(step)
         paths = [(line, folder / f"{number}.wav") for number, line in enumerate(sample_lines(self.run))]
-        said = [(line, path) for line, path in paths if is_sound(path)]
-        scores = [Score(path.stem, line.kind, line.text, line.seed) for line, path in said]
-        scores = self.listener.measure(scores, sounds_of([path for _, path in said]), never)
+        sounds = [(line, path) for line, path in paths if is_sound(path)]
+        scores = [Score(path.stem, line.kind, line.text, line.seed) for line, path in sounds]
+        scores = self.listener.measure(scores, sounds_of([path for _, path in sounds]), never)
         means = {name: estimate(values_by_text(scores, measure)) for name, measure in _MEASURES.items()}
         return {name: round(mean.mean, 4) for name, mean in means.items() if mean is not None and name in self.measures}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from core.checkpoint_ref import CheckpointRef
 from core.evaluation.scores import Score, read_scores, recogniser_of
 from core.evaluation.statistics import Estimate, estimate
 from core.evaluation.verdict import MEASURES, Verdict, decide, overall, values_by_text
-from core.listening.candidates import candidates
+from core.listening.candidates import candidates, same_voice
 from core.listening.listeners import trusted_names
 from core.listening.ranking import table
 from core.project.workspace import Project
@@ -55,15 +55,16 @@ class Scorecard:
 def scorecard(project: Project, run: Run) -> Scorecard:
     """The scorecard of a run as far as it is scored; checkpoints that are gone are left out.
 
-    Votes outweigh numbers once they have decided for one of its checkpoints.
+    Votes outweigh numbers once they have decided for one of its checkpoints, or for its base.
     """
-    return _outweighed(run, _winner(project))
+    return _outweighed(run, _winners(project))
 
 
-def _outweighed(run: Run, winner: CheckpointRef | None) -> Scorecard:
+def _outweighed(run: Run, winners: Sequence[CheckpointRef]) -> Scorecard:
     steps = tuple(run.checkpoints.steps())
     card = _by_numbers(run.path, run.base_id, steps, _stamp(run, steps))
-    if winner is not None and winner.run_id == run.id and winner.step in (0, *steps):
+    winner = next((winner for winner in winners if winner.run_id == run.id and winner.step in (0, *steps)), None)
+    if winner is not None:
         verdict = Verdict("votes", winner.step, card.verdict.reasons if card.verdict.step == winner.step else ())
         return Scorecard(card.rows, card.real, verdict, card.recogniser)
     return card
@@ -81,12 +82,14 @@ def recommended_step(project: Project, run: Run) -> int | None:
 
 
 def recommended(project: Project) -> CheckpointRef | None:
-    """The checkpoint to go on with: that which votes have decided for, else that of the newest run that has one."""
-    winner = _winner(project)
-    if winner is not None and winner.step > 0:
-        return winner
+    """The checkpoint to go on with: that which votes have decided for, else that of the newest run that has one.
+
+    None where neither tells, or votes have decided for a base voice: of all that can be heard, that is the best.
+    """
+    if winners := _winners(project):
+        return winners[0] if winners[0].step > 0 else None
     for run in runs(project):
-        step = _step_to_keep(_outweighed(run, winner).verdict)
+        step = _step_to_keep(_outweighed(run, ()).verdict)
         if step is not None:
             return CheckpointRef(run.id, step)
     return None
@@ -103,13 +106,21 @@ def _step_to_keep(verdict: Verdict) -> int | None:
     return verdict.step if verdict.kind in ("keep", "votes") and verdict.step > 0 else None
 
 
-def _winner(project: Project) -> CheckpointRef | None:
-    """What votes have decided for; found out anew only after a vote, or when there is another voice to hear."""
+def _winners(project: Project) -> tuple[CheckpointRef, ...]:
+    """What votes have decided for: a checkpoint, or a base voice by its name in each run; none while undecided.
+
+    Found out anew only after a vote, or when there is another voice to hear.
+    """
     if not project.figures.vote_count():
-        return None
-    pool, trusted = candidates(project), tuple(trusted_names(project))
-    depends = (tuple(candidate.checkpoint for candidate in pool), trusted)
-    return project.figures.kept_while_unchanged("winner", lambda: table(project, pool).winner, depends)
+        return ()
+    pool, listeners = candidates(project), tuple(trusted_names(project))
+
+    def find() -> tuple[CheckpointRef, ...]:
+        winner = table(project, pool).winner
+        return () if winner is None else same_voice(pool, winner)
+
+    depends = (tuple(candidate.checkpoint for candidate in pool), listeners)
+    return project.figures.kept_while_unchanged("winner", find, depends)
 
 
 def _stamp(run: Run, steps: tuple[int, ...]) -> tuple[tuple[str, int, int], ...]:

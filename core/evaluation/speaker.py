@@ -12,11 +12,12 @@ from core.audio.samples import Samples
 from core.audio.synthetic import write_speech
 from core.audio.vad import RATE_HZ
 from core.engines.voice import Voice
-from core.errors import UserError, filled, reason_of
+from core.errors import UserError, filled
 from core.evaluation.measure import unit
 from core.evaluation.scores import Score, ScoreFile
 from core.evaluation.test_set import Line
 from core.jobs.reporter import Reporter
+from core.reasons import reason_of
 from core.system import cuda_errors
 
 # What one sentence, or one checkpoint, may fail for while the others go on.
@@ -39,8 +40,8 @@ class Speaker:
     ) -> None:
         self.voice, self.reference, self.language, self.reporter = voice, reference, language, reporter
         self.real_voices = [voice.speaker_embedding(sound, RATE_HZ) for sound in real_sounds]
-        known = [embedding for embedding in self.real_voices if embedding is not None]
-        self._centre = unit(np.mean(known, axis=0)) if known else None
+        embeddings = [embedding for embedding in self.real_voices if embedding is not None]
+        self._centre = unit(np.mean(embeddings, axis=0)) if embeddings else None
 
     def speak(self, scores: ScoreFile, lines: Sequence[tuple[str, Line]]) -> dict[str, Score]:
         """Speak lines, given with their keys, into the folder of ``scores``; one that fails says why.
@@ -53,11 +54,11 @@ class Speaker:
             results = self._speak_together(scores, lines)
             if results is not None:
                 return results
-        spoken = {}
+        sounds = {}
         for key, line in lines:
-            spoken[key] = self._speak_one(scores, key, line)
-            scores.put([spoken[key]])  # a Stop amid the next one loses nothing
-        return spoken
+            sounds[key] = self._speak_one(scores, key, line)
+            scores.put([sounds[key]])  # a Stop amid the next one loses nothing
+        return sounds
 
     def to_its_own_ears(self, score: Score, sound: Samples) -> Score:
         """The score with how like the real voice the model itself hears the sound to be, at `RATE_HZ`."""

@@ -66,10 +66,10 @@ def own_sentences(project: Project) -> list[str]:
 
 def set_own_sentences(project: Project, texts: Iterable[str]) -> list[str]:
     """Keep a person's own sentences, each once, at most 40 of at most 400 characters; returns what is kept."""
-    cleaned = (clean_text(text)[:_MOST_CHARACTERS].strip() for text in texts)
-    kept = list(dict.fromkeys(text for text in cleaned if text))[:_MOST_OWN]
-    write_json(_own_file(project), {"texts": kept})
-    return kept
+    sentences = (clean_text(text)[:_MOST_CHARACTERS].strip() for text in texts)
+    lines = list(dict.fromkeys(text for text in sentences if text))[:_MOST_OWN]
+    write_json(_own_file(project), {"texts": lines})
+    return lines
 
 
 def held_out(dataset: Path) -> list[HeldOut]:
@@ -77,9 +77,9 @@ def held_out(dataset: Path) -> list[HeldOut]:
     clips = _clips(dataset, "metadata_val.csv")
     shortest, longest = _HELD_OUT_LETTERS
     ordinary = [clip for clip in clips if shortest <= len(clip.text) <= longest]
-    chosen = _spread(ordinary, _MOST_HELD_OUT)
-    others = [clip for clip in clips if clip not in chosen]
-    return chosen + _spread(others, _MOST_HELD_OUT - len(chosen))
+    selection = _spread(ordinary, _MOST_HELD_OUT)
+    rest = [clip for clip in clips if clip not in selection]
+    return selection + _spread(rest, _MOST_HELD_OUT - len(selection))
 
 
 def of_training(dataset: Path, without: Sequence[str]) -> list[HeldOut]:
@@ -113,8 +113,8 @@ def _clips(dataset: Path, part: str) -> list[HeldOut]:
     return clips
 
 
-def _spread(clips: Sequence[HeldOut], most: int) -> list[HeldOut]:
+def _spread(clips: Sequence[HeldOut], count: int) -> list[HeldOut]:
     """At most so many, evenly apart."""
-    if len(clips) <= most:
+    if len(clips) <= count:
         return list(clips)
-    return [clips[number * len(clips) // most] for number in range(most)]
+    return [clips[number * len(clips) // count] for number in range(count)]

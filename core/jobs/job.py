@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ from pydantic import Field
 
 from core import REPOSITORY
 from core.damage import DamagedFile, UnixTime, check_file, read_all, read_record
-from core.files import TEMP_PREFIX, open_regular, read_json, rename_to_free, subfolders, write_atomic, write_json
+from core.files import TEMP_PREFIX, Place, open_regular, read_json, rename_to_free, subfolders, write_atomic, write_json
 from core.jobs import events, fork_server, locks
 from core.jobs import queue as waiting
 from core.jobs.args.base import JobArgs
@@ -174,20 +174,10 @@ class Job:
             check_file(path, self.thing, self.path, most_bytes=most_bytes)
         return self
 
-    @property
-    def events_path(self) -> Path:
-        """The event log."""
-        return self.path / "events.jsonl"
-
-    @property
-    def stop_path(self) -> Path:
-        """There once Stop was pressed."""
-        return self.path / "stop"
-
-    @property
-    def log_path(self) -> Path:
-        """Everything the child printed."""
-        return self.path / "worker.log"
+    events_path = Place("events.jsonl")  # the event log
+    log_path = Place("worker.log")  # everything the child printed
+    stop_path = Place("stop")  # there once Stop was pressed
+    _dismissed_path = Place("dismissed")
 
     def alive(self) -> bool:
         """Whether a process holds the job's lock."""
@@ -222,10 +212,6 @@ class Job:
         about = self.path.stat()
         yield
         os.utime(self.path, ns=(about.st_atime_ns, about.st_mtime_ns))
-
-    @property
-    def _dismissed_path(self) -> Path:
-        return self.path / "dismissed"
 
     def start(self, *other_locks: Path, queue: Path | None = None, wait: bool = False) -> None:
         """Take the job's lock and every one of ``other_locks`` (the GPU's, the project's), then start the child.
@@ -354,6 +340,17 @@ def jobs_in(*parents: Path, damage: list[DamagedFile] | None = None, live: bool 
         folders = (path for path in folders if locks.is_locked(path / "lock"))
     jobs = read_all((Job(path) for path in folders), lambda job: (_changed_at(job.path), job.check()), damage)
     return [job for _, job in sorted(jobs, key=lambda entry: entry[0], reverse=True)]
+
+
+def newest_of_kinds(kinds: Collection[str], *parents: Path) -> Job | None:
+    """The first of `jobs_in` whose kind is one of these; of the others no more is read than their kind."""
+
+    def opened(folder: Path) -> Job | None:
+        job = Job(folder)
+        return job.check() if job.spec().kind in kinds else None
+
+    folders = sorted((path for parent in parents for path in subfolders(parent)), key=_changed_at, reverse=True)
+    return next((job for folder in folders for job in read_all([folder], opened) if job), None)
 
 
 def _changed_at(folder: Path) -> float:

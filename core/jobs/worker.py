@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Cancelled, UserError, described_bug
-from core.files import disk_full, is_full
 from core.jobs import events, locks, queue
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter, plain
+from core.reasons import failure_of
 from core.system.process import make_new_files_private, refuse_unsafe_loading
 
 _RESERVE = 16_384  # bytes
@@ -40,9 +40,8 @@ def run(job: Job) -> events.Finished:
         return _failure(error)
     except Exception as error:
         _write_traceback()
-        if is_full(error):
-            return _failure(disk_full())
-        return _bug(job, error)
+        failure = failure_of(error)
+        return _failure(failure) if failure else _bug(job, error)
 
 
 def _failure(error: UserError) -> events.Finished:

@@ -64,13 +64,21 @@ def comparable(left: Candidate, right: Candidate) -> list[Sentence]:
     return sorted(left.samples.keys() & right.samples.keys())
 
 
+def same_voice(pool: Iterable[Candidate], checkpoint: CheckpointRef) -> tuple[CheckpointRef, ...]:
+    """The names of a candidate's voice in the pool: base voices of one condition are one voice."""
+    if checkpoint.step > 0:
+        return (checkpoint,)
+    conditions = {entry.checkpoint: entry.condition for entry in pool if entry.checkpoint.step == 0}
+    return tuple(base for base, condition in conditions.items() if condition == conditions[checkpoint])
+
+
 def sentences(
     project: Project, left: CheckpointRef | None = None, right: CheckpointRef | None = None
 ) -> list[Sentence]:
     """Sentences that two checkpoints share, each text once; unless both are given, all that any two share."""
     pool = [entry for entry in candidates(project) if not left or not right or entry.checkpoint in (left, right)]
-    shared = {sentence for a, b in itertools.combinations(pool, 2) for sentence in comparable(a, b)}
-    return sorted({sentence.text: replace(sentence, spoken_with="") for sentence in sorted(shared)}.values())
+    pairs = {sentence for a, b in itertools.combinations(pool, 2) for sentence in comparable(a, b)}
+    return sorted({sentence.text: replace(sentence, spoken_with="") for sentence in sorted(pairs)}.values())
 
 
 def real_recordings(project: Project, of: Iterable[Run] | None = None) -> Candidate:
@@ -123,8 +131,8 @@ def _of_run(run: Run, elsewhere: dict[CheckpointRef, dict[Sentence, Path]]) -> l
     for samples in view.samples.values():
         for sample in samples:
             if sample.step not in pruned_steps and sample.path.exists():
-                spoken = by_step.setdefault(sample.step, {})
-                spoken[Sentence(sample.sentence, sample.text, spoken_with)] = sample.path
+                sounds = by_step.setdefault(sample.step, {})
+                sounds[Sentence(sample.sentence, sample.text, spoken_with)] = sample.path
     for step in by_step:
         spoken_for_others = elsewhere.get(CheckpointRef(run.id, step), {})
         by_step[step] |= {key: path for key, path in spoken_for_others.items() if _is_by(run, step, path.parent)}
@@ -135,8 +143,8 @@ def _is_by(run: Run, step: int, folder: Path) -> bool:
     """Whether the weights of a step spoke the sounds in a folder, and not others that bore its number before."""
     checkpoint = run.checkpoints.folder(step)
     try:
-        noted = read_once(_read_voice, folder / VOICE)
-        return noted == read_once(_fingerprint, checkpoint / HASHES, run.base_id)
+        voice = read_once(_read_voice, folder / VOICE)
+        return voice == read_once(_fingerprint, checkpoint / HASHES, run.base_id)
     except DamagedFile:  # spoken, or saved, by a version that noted no weights
         return not (folder / VOICE).exists() or not (checkpoint / HASHES).exists()
 
@@ -180,15 +188,15 @@ def _read_validation(path: Path, _version: tuple[int, int, int]) -> dict[str, Pa
 
 def _spoken_for_comparison(project: Project) -> dict[CheckpointRef, dict[Sentence, Path]]:
     """What checkpoints have spoken of other runs' sentences."""
-    spoken: dict[CheckpointRef, dict[Sentence, Path]] = {}
+    sounds: dict[CheckpointRef, dict[Sentence, Path]] = {}
     for folder in subfolders(project.spoken):
         texts = noted_texts(folder)
         for path in folder.glob("*/*/*.wav"):
             step, number = step_of(path.parent.name), path.stem
-            if step is not None and number.isdigit() and int(number) < len(texts):
+            if step is not None and number.isdigit() and int(number) < len(texts) and texts[int(number)]:
                 ref = CheckpointRef(path.parent.parent.name, step)
-                spoken.setdefault(ref, {})[Sentence(int(number), texts[int(number)], folder.name)] = path
-    return spoken
+                sounds.setdefault(ref, {})[Sentence(int(number), texts[int(number)], folder.name)] = path
+    return sounds
 
 
 def noted_texts(folder: Path) -> tuple[str, ...]:

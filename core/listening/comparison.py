@@ -86,7 +86,8 @@ def script_of_samples(project: Project, run: Run) -> Script:
 def script_of_texts(project: Project, run: Run, texts: Sequence[str]) -> Script:
     """Texts that runs have in common, with seed 0 and after the references of one.
 
-    A text keeps its number, and what is spoken stays when others are added.
+    A text keeps its number, and what is spoken stays when others are added. Where it is not known any more which text
+    a sound says, its number stays empty.
 
     Raises:
         UserError: ``listening.no_sentences``.
@@ -95,7 +96,8 @@ def script_of_texts(project: Project, run: Run, texts: Sequence[str]) -> Script:
     if frozen is None or folder is None:
         raise _unknown(run)
     spoken_with = folder.name
-    all_texts = tuple(dict.fromkeys([*noted_texts(folder), *texts]))
+    texts_before = noted_texts(folder) or ("",) * _numbers_in_use(folder)
+    all_texts = texts_before + tuple(text for text in dict.fromkeys(texts) if text not in texts_before)
     seeds = {Sentence(all_texts.index(text), text, spoken_with): 0 for text in dict.fromkeys(texts)}
     return Script(run, folder, frozen.language, frozen.references, all_texts, seeds)
 
@@ -144,6 +146,10 @@ def _folder_of_texts(project: Project, run: Run) -> Path | None:
     if frozen is None or not frozen.references:
         return None
     return comparison_folder(project, short_name(("test set", reference_sounds(run), frozen.language)))
+
+
+def _numbers_in_use(folder: Path) -> int:
+    return max((1 + int(path.stem) for path in folder.glob("*/*/*.wav") if path.stem.isdecimal()), default=0)
 
 
 def _unknown(run: Run) -> UserError:

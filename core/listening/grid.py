@@ -17,15 +17,7 @@ from core.audio.spectrogram import BANDS, HOP_S, mel_levels, outline
 from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
 from core.files import inside
-from core.listening.candidates import (
-    REAL,
-    Candidate,
-    Sentence,
-    candidates,
-    real_recordings,
-    sentences_of,
-    short_name,
-)
+from core.listening.candidates import REAL, Candidate, Sentence, candidates, real_recordings, sentences_of, short_name
 from core.listening.sounds import facts, onset_s
 from core.project.workspace import Project
 from core.training.run import Run
@@ -56,16 +48,13 @@ def grid(project: Project, run_id: str, pool: Sequence[Candidate] | None = None)
         return None
     run = Run(project, run_id)
     spoken_with = short_name(own[0].condition)
-    all_sentences = {one for candidate in own for one in candidate.samples}
-    sentences = sorted(all_sentences, key=lambda one: (one.spoken_with != spoken_with, one.spoken_with, one))
+    all_sentences = {sentence for candidate in own for sentence in candidate.samples}
+    sentences = sorted(all_sentences, key=lambda entry: (entry.spoken_with != spoken_with, entry.spoken_with, entry))
     real = real_recordings(project, [run])
-    others = [one for one in pool if one not in own and one.checkpoint.step and one.samples.keys() & all_sentences]
+    peers = [peer for peer in pool if peer not in own and peer.checkpoint.step and peer.samples.keys() & all_sentences]
     frozen = sentences_of(run)
     return Grid(
-        run_id,
-        tuple(sentences),
-        (*([real] if real.samples else []), *own, *others),
-        frozen.references if frozen else (),
+        run_id, tuple(sentences), (*([real] if real.samples else []), *own, *peers), frozen.references if frozen else ()
     )
 
 

@@ -67,19 +67,19 @@ def passed(vote: Vote) -> bool:
     return vote.choice == _best_answer(vote)
 
 
-def listeners(votes: Iterable[Vote], trusted: Iterable[str] = ()) -> list[Listener]:
+def listeners(votes: Iterable[Vote], trusted_ids: Iterable[str] = ()) -> list[Listener]:
     """Everybody who voted, those with the most votes first."""
     by_name: dict[str, list[Vote]] = {}
     for vote in votes:
         by_name.setdefault(vote.listener, []).append(vote)
-    named = set(trusted)
-    result = [_listener(name, own, name in named) for name, own in by_name.items()]
+    names = set(trusted_ids)
+    result = [_listener(name, own, name in names) for name, own in by_name.items()]
     return sorted(result, key=lambda listener: (-listener.votes, listener.name))
 
 
-def counted(votes: Sequence[Vote], trusted: Iterable[str] = ()) -> list[Vote]:
+def counted(votes: Sequence[Vote], trusted_ids: Iterable[str] = ()) -> list[Vote]:
     """Votes on checkpoints, without those of listeners who are left out."""
-    left_out = {listener.name for listener in listeners(votes, trusted) if listener.is_left_out}
+    left_out = {listener.name for listener in listeners(votes, trusted_ids) if listener.is_left_out}
     return [vote for vote in votes if not check_of(vote) and vote.listener not in left_out]
 
 
@@ -96,7 +96,7 @@ def due_check(kinds: Sequence[str], chance: random.Random, has_real: bool) -> st
         return ""
     if not has_real:
         return SAME
-    counts = {kind: sum(1 for other in kinds if other == kind) for kind in (SAME, REAL_VOICE)}
+    counts = {kind: sum(1 for check in kinds if check == kind) for kind in (SAME, REAL_VOICE)}
     return min(counts, key=lambda kind: (counts[kind], chance.random()))
 
 
@@ -110,7 +110,7 @@ def trusted_names(project: Project) -> list[str]:
 
 def trust(project: Project, name: str, *, on: bool = True) -> None:
     """Count a listener's votes whatever the checks say, or no longer."""
-    names = [other for other in trusted_names(project) if other != name] + ([name] if on else [])
+    names = [trusted_name for trusted_name in trusted_names(project) if trusted_name != name] + ([name] if on else [])
     write_json(project.path / "listening" / _TRUSTED, {"listeners": names})
 
 
@@ -121,12 +121,12 @@ def careless_probability(checks: Sequence[Vote]) -> float:
         math.log(_CARELESS * share) + sum(math.log(_careless(vote.choice, answer)) for vote in checks)
         for share, answer in _WAYS
     ]
-    most = max(attentive, *ways)
-    weights = sum(math.exp(way - most) for way in ways)
-    return weights / (weights + math.exp(attentive - most))
+    limit = max(attentive, *ways)
+    weights = sum(math.exp(way - limit) for way in ways)
+    return weights / (weights + math.exp(attentive - limit))
 
 
-def _listener(name: str, votes: Sequence[Vote], trusted: bool) -> Listener:
+def _listener(name: str, votes: Sequence[Vote], is_trusted: bool) -> Listener:
     checks = [vote for vote in votes if check_of(vote)]
     same, real = ([vote for vote in checks if check_of(vote) == kind] for kind in (SAME, REAL_VOICE))
     return Listener(
@@ -137,7 +137,7 @@ def _listener(name: str, votes: Sequence[Vote], trusted: bool) -> Listener:
         real=len(real),
         real_passed=sum(map(passed, real)),
         careless=careless_probability(checks),
-        trusted=trusted,
+        trusted=is_trusted,
     )
 
 

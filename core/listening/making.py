@@ -29,13 +29,13 @@ def make_pair(project: Project, wish: Wish, ahead_of: list[Note]) -> Note:
     left_out: list[str] = []
     while True:
         first, second, sentence = _choose(project, pool, real, wish, ahead_of, bool(left_out))
-        broken = {side.checkpoint: side for side in (first, second) if not _can_be_heard(side.samples[sentence])}
-        if not broken:
+        faults = {side.checkpoint: side for side in (first, second) if not _can_be_heard(side.samples[sentence])}
+        if not faults:
             break
-        for side in broken.values():
+        for side in faults.values():
             left_out.append(f"{side.run_title} · {side.checkpoint.step}: {sentence.text}")
-        pool = [_without(candidate, broken, sentence) for candidate in pool]
-        real = _without(real, broken, sentence)
+        pool = [_without(candidate, faults, sentence) for candidate in pool]
+        real = _without(real, faults, sentence)
     note = _written(project, wish, first, second, sentence, tuple(left_out))
     clear_old(project)
     return note
@@ -51,12 +51,12 @@ def _choose(
 ) -> tuple[Candidate, Candidate, Sentence]:
     """Two candidates and a sentence; in a hidden check the same candidate twice, or the real recording."""
     votes, chance = project.store.votes(), random.SystemRandom()
-    ranked = counted(votes, trusted_names(project))
-    choice = suggest(pool, ranked, chance, wish.checkpoints)
+    decisive = counted(votes, trusted_names(project))
+    choice = suggest(pool, decisive, chance, wish.checkpoints)
     for _ in range(3):  # not the very pair that is open
         if choice is None or not any(_is_alike(note, *choice) for note in ahead_of):
             break
-        choice = suggest(pool, ranked, chance, wish.checkpoints)
+        choice = suggest(pool, decisive, chance, wish.checkpoints)
     if choice is None:
         if some_left_out:
             raise UserError(
@@ -85,10 +85,10 @@ def _is_alike(note: Note, first: Candidate, second: Candidate, sentence: Sentenc
     return refs == {first.checkpoint, second.checkpoint} and note.text == sentence.text
 
 
-def _without(candidate: Candidate, broken: Collection[CheckpointRef], sentence: Sentence) -> Candidate:
-    if candidate.checkpoint not in broken:
+def _without(candidate: Candidate, faults: Collection[CheckpointRef], sentence: Sentence) -> Candidate:
+    if candidate.checkpoint not in faults:
         return candidate
-    samples = {other: path for other, path in candidate.samples.items() if other != sentence}
+    samples = {key: path for key, path in candidate.samples.items() if key != sentence}
     return replace(candidate, samples=samples)
 
 

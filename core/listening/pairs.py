@@ -19,7 +19,7 @@ _HEARD_TOLERANCE_S = 0.1  # a player counts in tenths
 
 
 @dataclass(frozen=True)
-class Heard:
+class Playtime:
     """Seconds of each side that a player says it has played, what was heard twice counted once."""
 
     left_s: float
@@ -104,7 +104,9 @@ def following_pair(
     return _pair(open_notes[1] if len(open_notes) > 1 else make_pair(project, wish, open_notes))
 
 
-def vote(project: Project, pair_id: str, choice: str, listener: str = "", *, heard: Heard | None = None) -> Reveal:
+def vote(
+    project: Project, pair_id: str, choice: str, listener: str = "", *, playtime: Playtime | None = None
+) -> Reveal:
     """Keep the vote and tell the names. A second vote on a pair changes nothing: the first one counts.
 
     Args:
@@ -112,7 +114,7 @@ def vote(project: Project, pair_id: str, choice: str, listener: str = "", *, hea
         pair_id: what was compared.
         choice: left, right or same.
         listener: who heard it; empty where nobody says.
-        heard: what the page's player has played. A vote without enough of both is refused. It is the player that
+        playtime: what the page's player has played. A vote without enough of both is refused. It is the player that
             says so: whoever answers in its place can say anything, which is what hidden checks are for. None where
             a program votes.
 
@@ -123,8 +125,8 @@ def vote(project: Project, pair_id: str, choice: str, listener: str = "", *, hea
     if choice not in CHOICES:
         raise ValueError(f"{choice!r} is none of {', '.join(CHOICES)}")
     note = read_note(project, pair_id)
-    if heard is not None:
-        for letter, side, seconds in (("A", note.left, heard.left_s), ("B", note.right, heard.right_s)):
+    if playtime is not None:
+        for letter, side, seconds in (("A", note.left, playtime.left_s), ("B", note.right, playtime.right_s)):
             if seconds + _HEARD_TOLERANCE_S < enough_s(side.seconds):
                 raise UserError(
                     "listening.not_heard",
@@ -176,7 +178,7 @@ def undo(project: Project, listener: str | None = None) -> Pair | None:
         return None
     # In front of the one that was made ahead.
     open_notes = unjudged(project, Wish(listener=note.listener), any_wish=True)
-    note = replace(note, at=max(0.0, min([other.at for other in open_notes], default=time.time()) - 1))
+    note = replace(note, at=max(0.0, min([neighbour.at for neighbour in open_notes], default=time.time()) - 1))
     write(project, note)
     return _pair(note)
 
@@ -188,5 +190,5 @@ def _wish(project: Project, left: CheckpointRef | None, right: CheckpointRef | N
 
 
 def _pair(note: Note) -> Pair:
-    enough = enough_s(note.left.seconds), enough_s(note.right.seconds)
-    return Pair(note.id, note.text, note.left.sound, note.right.sound, enough, note.left_out)
+    limits = enough_s(note.left.seconds), enough_s(note.right.seconds)
+    return Pair(note.id, note.text, note.left.sound, note.right.sound, limits, note.left_out)

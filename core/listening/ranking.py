@@ -72,17 +72,17 @@ def table(project: Project, pool: Sequence[Candidate] | None = None, votes: Sequ
     ``pool`` and ``votes`` are all `candidates` and votes, where they are known.
     """
     pool = candidates(project) if pool is None else pool
-    ranked = counted(project.store.votes() if votes is None else votes, trusted_names(project))
-    compared_pairs = {frozenset((vote.left, vote.right)) for vote in _of_pool(pool, ranked)}
+    decisive = counted(project.store.votes() if votes is None else votes, trusted_names(project))
+    compared_pairs = {frozenset((vote.left, vote.right)) for vote in _of_pool(pool, decisive)}
     pairs = sum(1 for a, b in itertools.combinations(pool, 2) if comparable(a, b))
-    return ranking(pool, ranked, len(compared_pairs), pairs)
+    return ranking(pool, decisive, len(compared_pairs), pairs)
 
 
 def run_votes(project: Project) -> dict[str, RunVotes]:
     """What was preferred, by run; counted anew only when something has changed. Cheap beside a `table`."""
-    trusted = tuple(trusted_names(project))
+    trusted_ids = tuple(trusted_names(project))
     return project.figures.kept_while_unchanged(
-        "run_votes", lambda: _run_votes(counted(project.store.votes(), trusted)), trusted
+        "run_votes", lambda: _run_votes(counted(project.store.votes(), trusted_ids)), trusted_ids
     )
 
 
@@ -111,12 +111,12 @@ def ranking(pool: Sequence[Candidate], votes: Sequence[Vote], compared_pairs: in
     for candidate in pool:
         ref, place = candidate.checkpoint, places[candidate.checkpoint]
         share, low, high = (state.share(float(strength[place])) for strength in (state.mean, state.low, state.high))
-        won, lost, tied = (counts[ref, result] for result in ("win", "loss", "tie"))
+        wins, losses, ties = (counts[ref, result] for result in ("win", "loss", "tie"))
         best = float(state.best[place])
-        rows.append(Row(ref, candidate.run_title, won, lost, tied, share, low, high, best))
+        rows.append(Row(ref, candidate.run_title, wins, losses, ties, share, low, high, best))
     rows.sort(key=lambda row: (row.low, row.votes), reverse=True)
-    decided = bool(votes) and state.decided
-    winner = max(rows, key=lambda row: row.best).checkpoint if decided else None
+    is_decided = bool(votes) and state.decided
+    winner = max(rows, key=lambda row: row.best).checkpoint if is_decided else None
     return Ranking(tuple(rows), len(votes), compared_pairs, pairs, winner, votes_to_decide(state))
 
 
@@ -146,9 +146,9 @@ def suggest(
         return None
     places, state = _state(pool, _of_pool(pool, votes))
     gains = {(a.checkpoint, b.checkpoint): gain(state, *(places[c.checkpoint] for c in (a, b))) for a, b, _ in possible}
-    most = max(gains.values())
+    highest = max(gains.values())
     left, right, common = chance.choice(
-        [option for option in possible if gains[option[0].checkpoint, option[1].checkpoint] >= most * (1 - 1e-6)]
+        [option for option in possible if gains[option[0].checkpoint, option[1].checkpoint] >= highest * (1 - 1e-6)]
     )
     return left, right, _least_heard(left, right, common, votes, chance)
 

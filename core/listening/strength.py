@@ -90,31 +90,31 @@ def strengths(count: int, comparisons: Sequence[Comparison]) -> Strengths:
 def _estimate(count: int, comparisons: tuple[Comparison, ...]) -> Strengths:
     # The same votes are asked for by the ranking, the scorecard and the next pair, within one click.
     if not count:
-        nothing = np.zeros(0)
-        return Strengths(nothing, nothing, nothing, nothing, _TIE_RATE, np.zeros((0, 0)))
+        empty = np.zeros(0)
+        return Strengths(empty, empty, empty, empty, _TIE_RATE, np.zeros((0, 0)))
     first = np.array([item.first for item in comparisons], dtype=np.intp)
     second = np.array([item.second for item in comparisons], dtype=np.intp)
     # In units of a strength's own log-odds: 1 won, 0 lost, a tie in the middle.
     outcome = np.array([{"first": 1.0, "second": 0.0, "tie": 0.5}[item.preferred] for item in comparisons])
-    tied = outcome == 0.5
+    is_tie = outcome == 0.5
     estimate = np.zeros(count + 1)
     estimate[-1] = np.log(_TIE_RATE)
     precision = np.append(np.full(count, _SPREAD**-2), _TIE_SPREAD**-2)
     middle = np.append(np.zeros(count), np.log(_TIE_RATE))
     for _ in range(_STEPS):
-        gradient, information = _derivatives(estimate, first, second, outcome, tied)
+        gradient, information = _derivatives(estimate, first, second, outcome, is_tie)
         information[np.diag_indices(count + 1)] += precision
         step = np.linalg.solve(information, gradient - precision * (estimate - middle))
         estimate += step * min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-12))
         if np.abs(step).max() < 1e-9:
             break
-    _, information = _derivatives(estimate, first, second, outcome, tied)
+    _, information = _derivatives(estimate, first, second, outcome, is_tie)
     information[np.diag_indices(count + 1)] += precision
     inverse = np.linalg.inv(information)[:count, :count]
     # Only differences are observed: told against the middle of all.
-    centred = np.eye(count) - 1.0 / count
-    mean: Floats = centred @ estimate[:count]
-    covariance: Floats = np.asarray(centred @ inverse @ centred, dtype=np.float64)
+    projection = np.eye(count) - 1.0 / count
+    mean: Floats = projection @ estimate[:count]
+    covariance: Floats = np.asarray(projection @ inverse @ projection, dtype=np.float64)
     deviation = 1.96 * np.sqrt(np.maximum(np.diag(covariance), 0.0))
     return Strengths(
         mean,
@@ -140,8 +140,8 @@ def votes_to_decide(state: Strengths) -> int | None:
     difference = float(np.hypot(state.mean[first] - state.mean[second], np.sqrt(spread)))
     win, _, loss = state.chance(first, second)
     information = (win + loss - (win - loss) ** 2) / 4  # of a vote, on the difference
-    wanted = (_DECIDED_DEVIATIONS / difference) ** 2 - 1 / spread
-    votes = int(np.ceil(max(wanted / information, 1.0)))
+    votes_needed = (_DECIDED_DEVIATIONS / difference) ** 2 - 1 / spread
+    votes = int(np.ceil(max(votes_needed / information, 1.0)))
     return votes if votes <= MOST_VOTES else None
 
 
@@ -161,7 +161,7 @@ def _derivatives(
     first: npt.NDArray[np.intp],
     second: npt.NDArray[np.intp],
     outcome: Floats,
-    tied: npt.NDArray[np.bool_],
+    is_tie: npt.NDArray[np.bool_],
 ) -> tuple[Floats, Floats]:
     """Gradient and information (minus the second derivatives) of the log-likelihood; the log tie rate comes last."""
     count = estimate.size - 1
@@ -172,15 +172,15 @@ def _derivatives(
     surprise = outcome - (win + tie / 2)
     np.add.at(gradient, first, surprise)
     np.add.at(gradient, second, -surprise)
-    gradient[-1] = float((tied - tie).sum())
+    gradient[-1] = float((is_tie - tie).sum())
     # Variances of the outcome and of a tie, and what they share: an exponential family's information.
     variance = win + tie / 4 - (win + tie / 2) ** 2
-    shared = tie / 2 - tie * (win + tie / 2)
-    for one, other, sign in ((first, first, 1), (second, second, 1), (first, second, -1), (second, first, -1)):
-        np.add.at(information, (one, other), sign * variance)
+    cross = tie / 2 - tie * (win + tie / 2)
+    for row, column, sign in ((first, first, 1), (second, second, 1), (first, second, -1), (second, first, -1)):
+        np.add.at(information, (row, column), sign * variance)
     for index, sign in ((first, 1), (second, -1)):
-        np.add.at(information[:, -1], index, sign * shared)
-        np.add.at(information[-1], index, sign * shared)
+        np.add.at(information[:, -1], index, sign * cross)
+        np.add.at(information[-1], index, sign * cross)
     information[-1, -1] = float((tie * (1 - tie)).sum())
     return gradient, information
 

@@ -70,14 +70,14 @@ def cut_words(
     if last - first < 2:
         return Ends(False, False)
     threshold = _threshold(levels, first, last, frame_s)
-    edge, alone = max(1, round(_EDGE_S / frame_s)), max(1, round(_ALONE_S / frame_s))
+    edge, gap = max(1, round(_EDGE_S / frame_s)), max(1, round(_ALONE_S / frame_s))
 
     def is_cut(inner: Levels, outer: Levels, at_s: float) -> bool:
         """``inner`` and ``outer`` are the levels to both sides, each from the end on."""
         if len(outer):  # sound that stops right at the end is whole
             loud = min(inner[:edge].max(), outer[:edge].max()) > threshold
         else:
-            loud = float(np.mean(inner[:alone], dtype=np.float32)) > threshold
+            loud = float(np.mean(inner[:gap], dtype=np.float32)) > threshold
         return bool(loud) and (words is None or _is_near(words, at_s))
 
     inside = levels[first:last]
@@ -140,8 +140,8 @@ def percentile(levels: Levels, percent: float) -> float:
 
 def _threshold(levels: Levels, first: int, last: int, frame_s: float) -> float:
     """The level above which there is speech, by the piece and what lies around it."""
-    around = round(_AROUND_S / frame_s)
-    room = max(_LOWEST_DBFS, percentile(levels[max(0, first - around) : last + around], _ROOM_PERCENTILE))
+    margin = round(_AROUND_S / frame_s)
+    room = max(_LOWEST_DBFS, percentile(levels[max(0, first - margin) : last + margin], _ROOM_PERCENTILE))
     speech = percentile(levels[first:last], _SPEECH_PERCENTILE)
     return max(room + _ABOVE_ROOM_DB, speech - _BELOW_SPEECH_DB)
 

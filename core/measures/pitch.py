@@ -33,12 +33,12 @@ def pitch(samples: Samples, rate: int) -> Pitch | None:
         samples: float32 mono, shape ``(samples,)``.
         rate: in Hz.
     """
-    voiced = voiced_hz(samples, rate)
-    if len(voiced) < _LEAST_FRAMES:
+    pitches = voiced_hz(samples, rate)
+    if len(pitches) < _LEAST_FRAMES:
         return None
-    median = np.median(voiced)
+    median = np.median(pitches)
     # What is nearly an octave off is the creak at the end of a sentence, or an error.
-    low, high = np.percentile(voiced[np.abs(np.log2(voiced / median)) < _FARTHEST_OCTAVES], (10, 90))
+    low, high = np.percentile(pitches[np.abs(np.log2(pitches / median)) < _FARTHEST_OCTAVES], (10, 90))
     return Pitch(float(median), float(12 * np.log2(high / low)))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from core.audio.loudness import loudness_lufs, true_peak_dbfs
 from core.audio.quality import clipped_fraction, quiet_ends
 from core.audio.samples import Samples, read
-from core.errors import Cancelled
+from core.errors import Cancelled, Fault
 from core.jobs.parallel import map_in_threads
 from core.jobs.reporter import Reporter
 from core.measures import embeddings, likeness, naturalness
@@ -24,6 +24,7 @@ from core.measures.start import left_to_measure
 from core.measures.voices import speakers, update_similarity
 from core.project.records import Clip, ClipFilter, Source, clip_title
 from core.project.workspace import Project
+from core.reasons import reason_of
 
 _AROUND_S = 0.2  # the pause around a clip, where the room is heard best
 _MOST_AT_ONCE = 8  # each holds about 100 MB while it listens
@@ -105,7 +106,7 @@ def _set_aside(title: str, error: Exception, reporter: Reporter) -> None:
         "The clip “{clip}” could not be measured ({what}) and was left out.",
         "Listen to it; cut its recording into clips again, or reject it.",
         clip=title,
-        what=str(error)[:200],
+        what=reason_of(error),
     )
 
 
@@ -117,13 +118,13 @@ def _measure(
     measures: Measures = {}
     if "sound" in lacking:
         if clip.source_id not in sources:
-            raise ValueError("its recording is gone")
+            raise Fault("reason.recording_gone", "its recording is gone")
         measures |= _of_the_recording(project, sources[clip.source_id], clip)
     voice = None
     if lacking & {"likeness", "naturalness"}:
         samples, _ = read(project.clip_file(clip.id), sample_rate=likeness.RATE_HZ)
         if len(samples) < _SHORTEST_S * likeness.RATE_HZ:
-            raise ValueError("it is empty")
+            raise Fault("reason.empty_sound", "its sound is empty")
         if "likeness" in lacking and clip.id not in voice_ids:
             voice = likeness.embed(samples)
         if "naturalness" in lacking:
@@ -138,7 +139,7 @@ def _of_the_recording(project: Project, source: Source, clip: Clip) -> Measures:
     first = round(min(clip.start_s, _AROUND_S) * rate_hz)
     piece = wide[first : first + round(clip.seconds * rate_hz)]
     if len(piece) < _SHORTEST_S * rate_hz:
-        raise ValueError("it lies outside of its recording")
+        raise Fault("reason.outside_recording", "it lies outside of its recording")
     facts: Measures = {"snr_db": round(snr_db(wide, rate_hz), 2), "bandwidth_hz": round(bandwidth_hz(piece, rate_hz))}
     return facts | _usually_known(clip, piece, rate_hz)
 

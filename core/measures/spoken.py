@@ -125,15 +125,15 @@ class _Match:
         pieces = [(word, piece) for word, piece in pieces if piece]
         if not letters or not pieces:
             return cls(bool(letters), bool(letters), False, (), None)
-        once = _without_repetition(letters, [piece for _, piece in pieces])
-        single_pieces = [pieces[index] for index in once]
+        single = _without_repetition(letters, [piece for _, piece in pieces])
+        single_pieces = [pieces[index] for index in single]
         until = _best_prefix(letters, [piece for _, piece in single_pieces])
         hypothesis = "".join(piece for _, piece in single_pieces[:until])
         missing_letters = len(letters) - _best_cut(letters[::-1], hypothesis[::-1])
-        ended = _best_cut(letters, hypothesis)
+        cut = _best_cut(letters, hypothesis)
         return cls(
             first_missing=missing_letters >= _most_missing(first),
-            last_missing=len(letters) - ended >= _most_missing(last),
+            last_missing=len(letters) - cut >= _most_missing(last),
             repeated=len(single_pieces) < len(pieces),
             extra=tuple(word for word, _ in single_pieces[until:]),
             last=single_pieces[until - 1][0],
@@ -167,11 +167,11 @@ def _without_repetition(letters: str, words: Sequence[str]) -> list[int]:
     cost = Levenshtein.distance(letters, "".join(words))
     for length in range(1, len(words) // 2 + 1):
         for first in range(len(words) - 2 * length + 1):
-            once, twice = ("".join(words[first + at : first + at + length]) for at in (0, length))
-            if len(once) < 2 or fuzz.ratio(once, twice) < _ALIKE_PERCENT:
+            first_copy, second_copy = ("".join(words[first + at : first + at + length]) for at in (0, length))
+            if len(first_copy) < 2 or fuzz.ratio(first_copy, second_copy) < _ALIKE_PERCENT:
                 continue
             rest = [*range(first), *range(first + length, len(words))]
-            if Levenshtein.distance(letters, "".join(words[index] for index in rest)) <= cost - 0.6 * len(once):
+            if Levenshtein.distance(letters, "".join(words[index] for index in rest)) <= cost - 0.6 * len(first_copy):
                 return rest
     return list(range(len(words)))
 

@@ -92,15 +92,15 @@ def deliver(workspace: Workspace, now: float | None = None) -> None:
         return  # another process is at it
     try:
         config = load(workspace)
-        failed: set[str] = set()
-        attempts, seen = 0, set[Path]()
+        failures: set[str] = set()
+        attempts, names = 0, set[Path]()
         # Services may take a minute; whoever posts meanwhile finds the lock held, and leaves its message to this loop.
-        while fresh := set((folder(workspace) / "outbox").glob("*.json")) - seen:
+        while fresh := set((folder(workspace) / "outbox").glob("*.json")) - names:
             for path in sorted(fresh, key=lambda path: path.stat().st_mtime):
-                attempts += _deliver(path, config, now, failed)
-            seen |= fresh
+                attempts += _deliver(path, config, now, failures)
+            names |= fresh
         if attempts:
-            state = Delivery(now, tuple(sorted(failed)))
+            state = Delivery(now, tuple(sorted(failures)))
             write_private(folder(workspace) / "delivery.json", json.dumps(asdict(state)))
         for mark in (folder(workspace) / "told").glob("*"):
             if now - mark.stat().st_mtime > 30 * 24 * 3600:
@@ -109,7 +109,7 @@ def deliver(workspace: Workspace, now: float | None = None) -> None:
         os.close(handle)
 
 
-def _deliver(path: Path, config: NotificationConfig, now: float, failed: set[str]) -> int:
+def _deliver(path: Path, config: NotificationConfig, now: float, failures: set[str]) -> int:
     """Send one message; returns to how many addresses that was tried."""
     try:
         message = read_record(path, Message)
@@ -121,17 +121,17 @@ def _deliver(path: Path, config: NotificationConfig, now: float, failed: set[str
         return 0
     if config.is_quiet(now) and not message.urgent:
         return 0
-    sent = set(message.sent)
-    missing = [address for address in config.addresses if address_id(address) not in sent]
+    receivers = set(message.sent)
+    missing = [address for address in config.addresses if address_id(address) not in receivers]
     for address in missing:
         if send(address, message.text):
-            sent.add(address_id(address))
+            receivers.add(address_id(address))
         else:
-            failed.add(address_label(address))
-    if sent.issuperset(map(address_id, config.addresses)):
+            failures.add(address_label(address))
+    if receivers.issuperset(map(address_id, config.addresses)):
         path.unlink(missing_ok=True)
     else:
-        unsent = replace(message, sent=tuple(sorted(sent)))
+        unsent = replace(message, sent=tuple(sorted(receivers)))
         write_private(path, json.dumps(asdict(unsent), ensure_ascii=False))
     return len(missing)
 

@@ -127,8 +127,8 @@ def _length(config: NotificationConfig, seconds: float) -> str:
 
 @functools.cache
 def _messages() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "messages.yaml").read_text(encoding="utf-8"))
-    return loaded
+    tree: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "messages.yaml").read_text(encoding="utf-8"))
+    return tree
 
 
 def _words(config: NotificationConfig) -> dict[str, str]:

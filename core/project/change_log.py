@@ -134,8 +134,8 @@ def swap(db: sqlite3.Connection, source_id: str, old_clips: Iterable[Clip], fres
 
 def last_edit(db: sqlite3.Connection, source_id: str) -> Edit | None:
     """The last edit of a recording, or of any; None if its clips are no longer there."""
-    where, values = ("WHERE source_id=?", [source_id]) if source_id else ("", [])
-    row = db.execute(f"SELECT * FROM edits {where} ORDER BY number DESC LIMIT 1", values).fetchone()
+    condition, values = ("WHERE source_id=?", [source_id]) if source_id else ("", [])
+    row = db.execute(f"SELECT * FROM edits {condition} ORDER BY number DESC LIMIT 1", values).fetchone()
     if row is None:
         return None
     before, after = (tuple(Clip(**fields) for fields in json.loads(row[name])) for name in ("before", "after"))

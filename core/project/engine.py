@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from core.engines.bases import HUB
+from core.engines.hub import HUB
 from core.engines.light import Reading, TextCheck
 from core.engines.registry import bases, texts
 from core.errors import UserError
-from core.jobs.args.bases import DownloadBaseArgs, FetchBaseArgs, RewriteBaseArgs
+from core.files import subfolders
+from core.jobs.args.bases import DownloadBaseArgs, FetchBaseArgs, RewriteBaseArgs, TryBaseArgs
 from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
-from core.project.workspace import Project
+from core.project.workspace import Project, Workspace
 
 
 def usual_base(project: Project) -> str:
@@ -22,6 +24,29 @@ def usual_base(project: Project) -> str:
     models = bases(project.info.engine)
     ready = models.state(project.workspace.models, models.default).status == "ready"
     return models.default if ready and not project.info.demo else models.small
+
+
+def known_bases(workspace: Workspace, engine: str) -> list[str]:
+    """Ids of an engine's bases that are ready, and of folders that are as good: in the workspace's ``models``, or used
+    by a job of any project. What is no longer there is left out."""
+    models = bases(engine)
+    ids = [id_ for id_ in models.catalog if models.state(workspace.models, id_).status == "ready"]
+    folders = [str(folder.absolute()) for folder in subfolders(workspace.models) if folder.name not in models.catalog]
+    for project in workspace.projects():
+        with contextlib.suppress(UserError):  # a damaged one keeps the others from nothing
+            if project.info.engine == engine:
+                folders += _folders_of(project)
+    for folder in dict.fromkeys(folders):
+        with contextlib.suppress(UserError, OSError):
+            ids.append(models.local(folder))
+    return ids
+
+
+def _folders_of(project: Project) -> list[str]:
+    """Folders that its jobs took a base from."""
+    jobs = [job.spec().args for job in project.all_jobs()]
+    folders = [args.base for args in jobs if isinstance(args, TrainArgs) and Path(args.base).is_absolute()]
+    return folders + [str(args.folder) for args in jobs if isinstance(args, TryBaseArgs | RewriteBaseArgs)]
 
 
 def read_text(project: Project, text: str, language: str = "") -> Reading:

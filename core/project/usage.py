@@ -25,14 +25,14 @@ _FOLDERS = {
 }
 
 
-def disk_bytes(paths: Iterable[Path], counted: set[tuple[int, int]] | None = None) -> int:
+def disk_bytes(paths: Iterable[Path], inodes: set[tuple[int, int]] | None = None) -> int:
     """Bytes on the disk below these files and folders; a file with several names counts once.
 
     Args:
         paths: what is not there counts nothing.
-        counted: files that were counted already; those that are counted now are added.
+        inodes: device and number of files that were counted already; those that are counted now are added.
     """
-    counted = set() if counted is None else counted
+    inodes = set() if inodes is None else inodes
     total = 0
     waiting = [str(path) for path in paths]
     while waiting:
@@ -43,8 +43,8 @@ def disk_bytes(paths: Iterable[Path], counted: set[tuple[int, int]] | None = Non
                         waiting.append(entry.path)
                         continue
                     about = entry.stat(follow_symlinks=False)
-                    if (about.st_dev, about.st_ino) not in counted:
-                        counted.add((about.st_dev, about.st_ino))
+                    if (about.st_dev, about.st_ino) not in inodes:
+                        inodes.add((about.st_dev, about.st_ino))
                         total += about.st_blocks * 512
         except OSError:  # gone meanwhile, or none of ours
             continue
@@ -56,9 +56,9 @@ def project_usage(project: Project) -> dict[str, int]:
 
     Clips that a dataset shares with the project count as clips.
     """
-    counted: set[tuple[int, int]] = set()
-    usage = {kind: disk_bytes([project.path / name for name in names], counted) for kind, names in _FOLDERS.items()}
-    return {**usage, "records": disk_bytes([project.path], counted)}
+    inodes: set[tuple[int, int]] = set()
+    usage = {kind: disk_bytes([project.path / name for name in names], inodes) for kind, names in _FOLDERS.items()}
+    return {**usage, "records": disk_bytes([project.path], inodes)}
 
 
 def models_usage(workspace: Workspace) -> int:

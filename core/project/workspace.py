@@ -1,4 +1,4 @@
-"""The workspace and its projects: every path on disk is a property here."""
+"""The workspace and its projects: what they are called, their records, and their jobs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from core.files import TEMP_PREFIX, free_name, inside, read_json, rename_to_free
 from core.jobs import locks, queue
 from core.jobs.args.base import JobArgs
 from core.jobs.args.training import TrainArgs
-from core.jobs.job import Job, busy, jobs_in
-from core.project.records import Source
+from core.jobs.job import Job, busy, jobs_in, newest_of_kinds
+from core.project.paths import ProjectPaths, WorkspacePaths
 from core.project.schema import begin_anew
 from core.project.stats import Figures
 from core.project.store import Store
@@ -56,13 +56,13 @@ def _name(text: str) -> str:
     return name
 
 
-class Project:
-    """One voice in the making. Every path of it is a property here."""
+class Project(ProjectPaths):
+    """One voice in the making."""
 
     def __init__(self, workspace: Workspace, slug_: str) -> None:
+        super().__init__(inside(workspace.projects_folder, slug_))
         self.workspace = workspace
         self.slug = slug_
-        self.path = inside(workspace.projects_folder, slug_)
 
     @property
     def info(self) -> ProjectInfo:
@@ -102,96 +102,6 @@ class Project:
     def figures(self) -> Figures:
         """The project in numbers."""
         return Figures(self.database)
-
-    @property
-    def database(self) -> Path:
-        """The file its records are in."""
-        return self.path / "project.db"
-
-    @property
-    def sources(self) -> Path:
-        """Decoded recordings, ``<id>.flac``."""
-        return self.path / "sources"
-
-    @property
-    def clips(self) -> Path:
-        """Cut clips, ``<id>.wav``."""
-        return self.path / "clips"
-
-    @property
-    def uploads(self) -> Path:
-        """Where a file lies between upload and decoding."""
-        return self.path / "uploads"
-
-    @property
-    def datasets(self) -> Path:
-        """Frozen datasets, each named by its content."""
-        return self.path / "datasets"
-
-    @property
-    def features(self) -> Path:
-        """Cached training features."""
-        return self.path / "features"
-
-    @property
-    def runs(self) -> Path:
-        """Training runs, each a job folder."""
-        return self.path / "runs"
-
-    @property
-    def reports(self) -> Path:
-        """Reports, a folder for each run."""
-        return self.path / "reports"
-
-    @property
-    def spoken(self) -> Path:
-        """Sentences of runs that checkpoints of others have spoken: ``<whose>/<run>/<step>/<number>.wav``."""
-        return self.path / "listening" / "spoken"
-
-    @property
-    def jobs(self) -> Path:
-        """All other jobs."""
-        return self.path / "jobs"
-
-    @property
-    def takes(self) -> Path:
-        """What was spoken on the Speak page."""
-        return self.path / "takes"
-
-    @property
-    def documents(self) -> Path:
-        """Long texts of the studio, each a folder, and the list of pronunciations."""
-        return self.path / "documents"
-
-    @property
-    def voices(self) -> Path:
-        """Voices that were saved under a name, ``<id>.json``."""
-        return self.path / "voices"
-
-    @property
-    def exports(self) -> Path:
-        """Exported voices."""
-        return self.path / "exports"
-
-    def source_file(self, source_id: str) -> Path:
-        """The decoded recording of a source."""
-        return inside(self.sources, f"{source_id}.flac")
-
-    def denoised_file(self, source_id: str) -> Path:
-        """The copy of a recording with its noise taken away, if somebody asked for one."""
-        return inside(self.sources, f"{source_id}.cleaned.flac")
-
-    def sound_file(self, source: Source) -> Path:
-        """What clips of a recording are cut from: the recording, or the cleaned copy where that is chosen."""
-        return self.denoised_file(source.id) if source.use == "cleaned" else self.source_file(source.id)
-
-    def source_files(self, source_id: str) -> list[Path]:
-        """All files of a recording: itself, and what was made from it (frames, speech, cleaned copy)."""
-        return sorted(self.source_file(source_id).parent.glob(f"{source_id}.*"))
-
-    def clip_file(self, clip_id: str) -> Path:
-        """The audio of a clip."""
-        return inside(self.clips, f"{clip_id}.wav")
 
     def start_job(
         self,
@@ -264,54 +174,16 @@ class Project:
 
     def latest(self, *kinds: str) -> Job | None:
         """The newest job of one of these kinds."""
-        return next((job for job in self.all_jobs() if job.spec().kind in kinds), None)
+        return newest_of_kinds(kinds, self.jobs, self.runs)
 
-    def running(self) -> Job | None:
-        """A job of this project that is at work now; one that waits for its turn if none is."""
-        live = jobs_in(self.jobs, self.runs, live=True)
+    def running(self, besides: Job | None = None) -> Job | None:
+        """A job of this project, ``besides`` another, that is at work now; one that waits for its turn if none is."""
+        live = [job for job in jobs_in(self.jobs, self.runs, live=True) if not besides or job.path != besides.path]
         return next((job for job in live if job.read().status != "waiting"), live[0] if live else None)
 
 
-class Workspace:
+class Workspace(WorkspacePaths):
     """The folder that holds projects, models, the trash and the GPU lock."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @property
-    def projects_folder(self) -> Path:
-        """All projects."""
-        return self.path / "projects"
-
-    @property
-    def models(self) -> Path:
-        """Downloaded base models and recognition models."""
-        return self.path / "models"
-
-    @property
-    def voices(self) -> Path:
-        """Voices that were brought in; they speak in every project."""
-        return self.path / "voices"
-
-    @property
-    def voices_trash(self) -> Path:
-        """Those of them that a person deleted."""
-        return self.voices / ".trash"
-
-    @property
-    def trash(self) -> Path:
-        """Deleted projects, kept until the person empties it."""
-        return self.path / "trash"
-
-    @property
-    def gpu_lock(self) -> Path:
-        """Held by the one job that may use the card."""
-        return self.path / "gpu.lock"
-
-    @property
-    def queue(self) -> Path:
-        """Tickets of the jobs that wait for the card."""
-        return self.path / "queue"
 
     def on_card(self) -> dict[str, Any]:
         """Who uses the card now, or is next to (kind, title, path of the job); empty if it is free."""

@@ -23,6 +23,9 @@ def draw(axes: Axes, figure: Figure) -> None:
         style: dict[str, Any] = {"color": COLORS[number % len(COLORS)], "linestyle": _STYLES[number % len(_STYLES)]}
         marker = "o" if len(points) == 1 else ""
         axes.plot([x for x, _ in points], [y for _, y in points], label=curve.label, marker=marker, **style)
+    top = axes.get_ylim()[1]
+    if figure.y_label.endswith("(%)") and axes.dataLim.y1 <= 100 < top:
+        axes.set_ylim(top=100.5)  # no axis of shares goes on to 104 %
     axes.set_xlabel(figure.x_label, fontsize=8, color=DIM)
     axes.set_ylabel(figure.y_label, fontsize=8, color=DIM)
     axes.tick_params(labelsize=8, colors=DIM)
@@ -40,8 +43,8 @@ def svg(figure: Figure) -> str:
 
     canvas, image = Canvas(figsize=(7.4, 2.6), layout="constrained"), io.StringIO()
     draw(canvas.add_subplot(), figure)
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with rc_context({"svg.fonttype": "none"}):
-        canvas.savefig(image, format="svg", metadata=nothing)
+        canvas.savefig(image, format="svg", metadata=metadata)
     text = image.getvalue()
     return text[text.index("<svg") :]

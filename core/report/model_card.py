@@ -111,8 +111,8 @@ def _training(project: Project, checkpoint: CheckpointRef | None) -> str:
     with contextlib.suppress(UserError):
         frozen = dataset(project, run.dataset.name)
         lines.append(f"- {frozen.clips} recordings of {frozen.seconds / 60:.0f} minutes in all")
-    changed = {key: value for key, value in view.config.model_dump(mode="json").items() if key in _SETTINGS}
-    lines += [f"- {key}: {value}" for key, value in changed.items()]
+    settings = {key: value for key, value in view.config.model_dump(mode="json").items() if key in _SETTINGS}
+    lines += [f"- {key}: {value}" for key, value in settings.items()]
     return "\n".join(lines)
 
 

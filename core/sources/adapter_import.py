@@ -10,16 +10,18 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.engines.bases import BaseModels
 from core.engines.registry import bases
 from core.engines.session import ADAPTER
 from core.errors import UserError
 from core.files import TooLarge, read_json
+from core.project.engine import known_bases
+from core.project.workspace import Workspace
+from core.reasons import reason_of
 
 VOICE = "voice.json"
 _BASE = re.compile(r"base\.([a-z][a-z0-9_]{0,40})\.json")
 _REFERENCE = re.compile(r"reference-\d{1,3}\.wav")
-_MOST_BYTES = 1 << 20  # of what describes it
+MOST_BYTES = 1 << 20  # of what describes it
 _MOST_RANK = 4096
 
 
@@ -48,7 +50,7 @@ def adapter_among(names: Sequence[str]) -> AdapterFiles | None:
         match, beside = _BASE.fullmatch(path.name), folders[path.parent]
         if match and ADAPTER in beside:
             kinds = (VOICE, ADAPTER)
-            own = {ours: theirs for ours, theirs in beside.items() if ours in kinds or _is_part(ours)}
+            own = {ours: origin for ours, origin in beside.items() if ours in kinds or _is_part(ours)}
             return AdapterFiles(match[1], name, own)
     return None
 
@@ -82,10 +84,9 @@ def read_base(path: Path) -> AdapterBase:
         UserError: ``voice.broken_adapter``.
     """
     try:
-        return AdapterBase.model_validate(read_json(path, _MOST_BYTES))
+        return AdapterBase.model_validate(read_json(path, MOST_BYTES))
     except (OSError, ValueError, TypeError, RecursionError, TooLarge) as error:
-        what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        raise broken(what) from None
+        raise broken(error) from None
 
 
 def check_sizes(path: Path) -> None:
@@ -95,32 +96,42 @@ def check_sizes(path: Path) -> None:
         UserError: ``voice.broken_adapter``.
     """
     try:
-        facts: dict[str, Any] = read_json(path, _MOST_BYTES)
+        facts: dict[str, Any] = read_json(path, MOST_BYTES)
         rank = (facts.get("lora") or {}).get("rank", 1)
     except (OSError, ValueError, AttributeError, TypeError, RecursionError, TooLarge) as error:
-        raise broken(str(error)) from None
+        raise broken(error) from None
     if type(rank) is not int or not 0 < rank <= _MOST_RANK:
-        raise broken(f"rank {str(rank)[:20]}")
+        raise broken(UserError("reason.no_rank", "its rank is {rank}", rank=str(rank)[:20]))
 
 
-def base_here(models: Path, wish: AdapterBase) -> tuple[str, Path]:
+def base_here(workspace: Workspace, wish: AdapterBase) -> tuple[str, Path]:
     """The id and the folder of the base whose weights are those that the adapter was made on.
 
+    It is one of `known_bases`; the one it was made on is looked at first.
+
     Raises:
-        UserError: ``voice.no_base``, ``voice.other_base``.
+        UserError: ``voice.no_base``, ``voice.no_local_base``, ``voice.other_base``.
     """
-    catalog = bases(wish.engine)
-    ready = [id_ for id_ in _wished_first(catalog, wish) if catalog.state(models, id_).status == "ready"]
-    for id_ in ready:
-        folder = catalog.folder(models, id_)
-        if catalog.weights_sha256(folder) == wish.sha256:
+    models = bases(wish.engine)
+    ids = known_bases(workspace, wish.engine)
+    for id_ in sorted(ids, key=lambda id_: wish.label not in (id_, models.label(id_)) and id_ != wish.base):
+        folder = models.place(workspace.models, id_)
+        if models.weights_sha256(folder) == wish.sha256:
             return id_, folder
     label = wish.label or wish.base or "?"
-    if wish.base in ready:
+    if wish.base in ids:
         raise UserError(
             "voice.other_base",
             "This adapter was made on the base model {label}, but with other weights than those that are here.",
             "It speaks with just the file it was made on. Bring in the whole voice instead, exported there.",
+            label=label,
+        )
+    if not wish.base:
+        raise UserError(
+            "voice.no_local_base",
+            "This is an adapter alone. It needs the base model in the folder {label}, which is not on this computer.",
+            "Copy that folder into “models” of the workspace, then bring the adapter in again; or bring in the whole "
+            "voice.",
             label=label,
         )
     raise UserError(
@@ -131,15 +142,17 @@ def base_here(models: Path, wish: AdapterBase) -> tuple[str, Path]:
     )
 
 
-def _wished_first(catalog: BaseModels, wish: AdapterBase) -> list[str]:
-    return sorted(catalog.catalog, key=lambda id_: id_ != wish.base)
-
-
-def broken(what: str) -> UserError:
+def broken(error: Exception) -> UserError:
     """An adapter is not what it should be."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        error = UserError(
+            "reason.field", "{field}: the program says “{words}”", field=place[:80], words=first["msg"][:160]
+        )
     return UserError(
         "voice.broken_adapter",
         "The adapter cannot be read ({what}).",
         "Download it again where it was made.",
-        what=what[:160],
+        what=reason_of(error),
     )

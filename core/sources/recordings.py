@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from core.clips.edit import clip_lock
+from core.clips.lock import clip_lock
 from core.damage import DamagedFile, read_all, read_record, reading
 from core.errors import UserError
 from core.files import free_name, inside, read_json, subfolders, write_json
@@ -86,17 +86,17 @@ def uploads_moved(
         prefix: how their names begin there.
     """
     project.uploads.mkdir(parents=True, exist_ok=True)
-    moved: list[tuple[Path, Path]] = []
+    moves: list[tuple[Path, Path]] = []
     try:
         for path, _ in files:
             # Random: of two that add at one moment neither may take the other's file.
             target = project.uploads / f"{prefix}-{secrets.token_hex(6)}{path.suffix[:8]}"
             shutil.move(path, target)
-            moved.append((target, path))
+            moves.append((target, path))
             target.touch()  # its age counts from now on, see `core.leftovers`
-        yield [(target, name or path.name) for (target, path), (_, name) in zip(moved, files, strict=True)]
+        yield [(target, name or path.name) for (target, path), (_, name) in zip(moves, files, strict=True)]
     except BaseException:
-        for target, path in moved:
+        for target, path in moves:
             shutil.move(target, path)
         raise
 

@@ -128,16 +128,16 @@ def _cast_voice(project: Project, document: Document, name: str) -> CastVoice:
     earlier = document.speaker(name) or (None if name else document.cast.get(""))
     choice = _pinned(project, document, name, earlier) or find_voice(project, document, name)
     checkpoint = choice.checkpoint.name if choice.checkpoint else ""
-    saved = choice.saved
+    voice = choice.saved
     is_same = earlier and _speaks(choice, earlier)
     wish = document.references if not name and document.references else ()
-    has_own = bool(saved and saved.reference_clip_ids)
+    has_own = bool(voice and voice.reference_clip_ids)
     if not wish and earlier and is_same and not has_own and _are_there(project, choice.checkpoint, earlier.references):
         wish = earlier.references
     language = language_of(project, document)
     args = complete_voice(project, choice.wish(VoiceArgs, reference_clip_ids=wish, language=language))
     files = reference_files(project, args.checkpoint, args.reference_clip_ids)
-    shown = [(_sha256(file.path), file.text) for file in files]
+    references = [(_sha256(file.path), file.text) for file in files]
     if choice.imported:
         weights = _sha256(imported_voice(project.workspace, choice.imported).folder / "manifest.json")
     else:
@@ -145,13 +145,13 @@ def _cast_voice(project: Project, document: Document, name: str) -> CastVoice:
     manner = choice.arguments
     return CastVoice(
         title=choice.title,
-        saved=saved.id if saved else "",
+        saved=voice.id if voice else "",
         checkpoint=checkpoint,
         base=args.base,
         imported=choice.imported,
         references=args.reference_clip_ids,
         weights=weights,
-        shown=hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16] if shown else "",
+        shown=hashlib.sha256(json.dumps(references).encode()).hexdigest()[:16] if references else "",
         settings=_pairs(manner.get("settings", {})),
         seed=manner.get("seed", 0),
     )
@@ -171,8 +171,8 @@ def _pinned(project: Project, document: Document, name: str, earlier: CastVoice 
 def _speaks(choice: VoiceChoice, cast: CastVoice) -> bool:
     """Whether a voice is the one that was cast."""
     checkpoint = choice.checkpoint.name if choice.checkpoint else ""
-    saved = choice.saved.id if choice.saved else ""
-    is_same = (checkpoint, choice.imported, saved) == (cast.checkpoint, cast.imported, cast.saved)
+    voice_id = choice.saved.id if choice.saved else ""
+    is_same = (checkpoint, choice.imported, voice_id) == (cast.checkpoint, cast.imported, cast.saved)
     return is_same and bool(checkpoint or choice.imported or choice.base_id == cast.base)
 
 

@@ -176,7 +176,7 @@ def _with_settings(project: Project, fields: dict[str, Any]) -> documents.Make:
 
     def make(document: Document) -> Document:
         try:
-            changed = Document(**{**dict(document), **fields})
+            result = Document(**{**dict(document), **fields})
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise UserError(
@@ -186,8 +186,8 @@ def _with_settings(project: Project, fields: dict[str, Any]) -> documents.Make:
                 value=str(first["input"])[:40],
                 name=".".join(map(str, first["loc"])),
             ) from None
-        language_of(project, changed)
-        return changed
+        language_of(project, result)
+        return result
 
     return make
 

@@ -76,9 +76,9 @@ def create(project: Project, name: str, lines: list[Line], **fields: Any) -> Doc
     project.documents.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=project.documents))
     try:
-        made = Document(id="draft", name=title, created=now, at=now, **fields)
-        made = made.model_copy(update={"lines": _numbered(made, lines), "next_line": 1 + len(lines)})
-        _write(draft, made)
+        document = Document(id="draft", name=title, created=now, at=now, **fields)
+        document = document.model_copy(update={"lines": _numbered(document, lines), "next_line": 1 + len(lines)})
+        _write(draft, document)
         path = rename_to_free(draft, slug(title, "text"))
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
@@ -153,9 +153,9 @@ def redo(project: Project, id: str) -> Document:
         if not now.future:
             raise UserError("studio.nothing_to_redo", "There is no change to make again.")
         last = now.future[-1]
-        again = history.applied(now, last.after, last.start, len(last.removed), last.added)
+        document = history.applied(now, last.after, last.start, len(last.removed), last.added)
         update = {"at": time.time(), "past": (*now.past, last), "future": now.future[:-1]}
-        return _save(path, again.model_copy(update=update))
+        return _save(path, document.model_copy(update=update))
 
 
 def recast(project: Project, document: Document, cast: Mapping[str, CastVoice]) -> Document:

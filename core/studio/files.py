@@ -132,8 +132,8 @@ def _encode(
                 process.kill()
             process.wait()
         complaints.seek(0)
-        said = complaints.read().decode(errors="replace")[-_COMPLAINTS:]
-    if any(words in said for words in FULL):
+        message = complaints.read().decode(errors="replace")[-_COMPLAINTS:]
+    if any(words in message for words in FULL):
         raise disk_full()
     if code:
         raise UserError(
@@ -141,7 +141,7 @@ def _encode(
             "FFmpeg could not write {format} ({what}).",
             "Choose another format, or install an FFmpeg that can (such as by: sudo apt install ffmpeg).",
             format=format,
-            what=" ".join(said.split())[-200:] or "?",
+            what=" ".join(message.split())[-200:] or "?",
         )
 
 

@@ -18,32 +18,34 @@ def difference(old: Document, new: Document, what: What) -> Change | None:
     """The change that makes the new document of the old one: a splice of lines, and fields; None if they are alike."""
     names = [name for name in _FIELDS if getattr(old, name) != getattr(new, name)]
     before, after = (document.model_dump(mode="json", include=set(names)) for document in (old, new))
-    start, most = 0, min(len(old.lines), len(new.lines))
-    while start < most and old.lines[start] == new.lines[start]:
+    start, limit = 0, min(len(old.lines), len(new.lines))
+    while start < limit and old.lines[start] == new.lines[start]:
         start += 1
     end = 0
-    while end < most - start and old.lines[-1 - end] == new.lines[-1 - end]:
+    while end < limit - start and old.lines[-1 - end] == new.lines[-1 - end]:
         end += 1
-    removed, added = (document.lines[start : len(document.lines) - end] for document in (old, new))
-    if not (names or removed or added):
+    old_lines, new_lines = (document.lines[start : len(document.lines) - end] for document in (old, new))
+    if not (names or old_lines or new_lines):
         return None
-    return Change(at=time.time(), what=what, before=before, after=after, start=start, removed=removed, added=added)
+    return Change(
+        at=time.time(), what=what, before=before, after=after, start=start, removed=old_lines, added=new_lines
+    )
 
 
 def applied(document: Document, fields: dict[str, Any], start: int, count: int, lines: tuple[Line, ...]) -> Document:
     """A document with these fields, and with ``lines`` in place of the ``count`` lines from ``start`` on."""
-    changed = (*document.lines[:start], *lines, *document.lines[start + count :])
+    all_lines = (*document.lines[:start], *lines, *document.lines[start + count :])
     return Document(
-        **{**dict(document), **{name: fields[name] for name in _FIELDS if name in fields}, "lines": changed}
+        **{**dict(document), **{name: fields[name] for name in _FIELDS if name in fields}, "lines": all_lines}
     )
 
 
 def bounded(past: tuple[Change, ...]) -> tuple[Change, ...]:
     """The newest of these changes, as many as are kept."""
-    kept, lines = 0, 0
+    count, lines = 0, 0
     for entry in reversed(past[-_MOST_CHANGES:]):
         lines += len(entry.removed) + len(entry.added)
-        if lines > _MOST_LINES_KEPT and kept:
+        if lines > _MOST_LINES_KEPT and count:
             break
-        kept += 1
-    return past[len(past) - kept :]
+        count += 1
+    return past[len(past) - count :]

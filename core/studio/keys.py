@@ -55,8 +55,8 @@ class Keys:
         """How a line is spoken where that is not the engine's usual way: as its voice is, but for what the text says
         otherwise, and but for what the line itself does."""
         cast = self.speaker(line)
-        chosen = {**dict(cast.settings if cast else ()), **self.document.settings, **line.settings}
-        return {name: value for name, value in chosen.items() if self._usual.get(name) != value}
+        settings = {**dict(cast.settings if cast else ()), **self.document.settings, **line.settings}
+        return {name: value for name, value in settings.items() if self._usual.get(name) != value}
 
     def reading(self, line: Line) -> Reading:
         """What the engine will read of a line."""

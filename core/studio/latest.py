@@ -40,11 +40,11 @@ class Latest(Generic[T]):
             about = os.stat(path)
             version = about.st_ino, about.st_mtime_ns, about.st_size
             with self._lock:
-                kept = self._kept.get(path)
-            if kept and kept[0] == version:
-                return kept[2]
-            is_longer = self._grows and kept and kept[0][0] == version[0] and kept[1] <= about.st_size
-            former = (kept[1], kept[2]) if kept and is_longer else None
+                entry = self._kept.get(path)
+            if entry and entry[0] == version:
+                return entry[2]
+            is_longer = self._grows and entry and entry[0][0] == version[0] and entry[1] <= about.st_size
+            former = (entry[1], entry[2]) if entry and is_longer else None
             length, value = self._read(path, former)
         with self._lock:
             self._kept[path] = version, length, value

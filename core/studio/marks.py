@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +9,7 @@ from itertools import groupby
 
 from core.studio.line import LONGEST_PAUSE_S, Line
 from core.studio.sentences import Fits, lines_of
-from core.text import clean_text
+from core.text import clean_text, has_ssml, without_tags
 
 _MARK = re.compile(
     r"\[[ \t]*(?:(?:pause|pausa)[ \t:]+(?P<amount>\d{1,6}(?:[.,]\d{1,6})?)[ \t]*(?P<unit>ms|s)?"
@@ -21,7 +20,6 @@ _HEADING = re.compile(r"(#{1,6}) (.+)")
 _BLANK = re.compile(r"\n[ \t]*\n\s*")
 # A newline after such a sign begins a paragraph; after any other, lines were only wrapped.
 _CLOSED = re.compile(r"[.!?…:。！？।؟][\"'”’»)\]]*[ \t]*$|\][ \t]*$")
-_SSML = re.compile(r"<\s*(?:speak|break|prosody|say-as|emphasis|phoneme)\b", re.IGNORECASE)
 _SSML_BREAK = re.compile(
     r"<\s*break\b[^>]{0,300}?time\s*=\s*[\"']\s*([\d.]{1,8}\s*m?s)\s*[\"'][^>]{0,300}>", re.IGNORECASE
 )
@@ -30,7 +28,6 @@ _SSML_VOICE = re.compile(
 )
 _SSML_VOICE_END = re.compile(r"<\s*/\s*voice\s*>", re.IGNORECASE)
 _SSML_BLOCK = re.compile(r"<\s*/?\s*(?:p|s|speak)\b[^>]{0,300}>|<\s*break\b[^>]{0,300}>", re.IGNORECASE)
-_TAG = re.compile(r"<[/!?a-zA-Z][^<>]{0,1000}>")
 
 
 def lines_from(text: str, language: str, fits: Fits, earlier: Sequence[Line] = ()) -> list[Line]:
@@ -45,15 +42,15 @@ def lines_from(text: str, language: str, fits: Fits, earlier: Sequence[Line] = (
     Returns:
         Lines in their order, new ones with the id 0.
     """
-    known: dict[tuple[str, str], deque[list[Line]]] = {}
+    by_content: dict[tuple[str, str], deque[list[Line]]] = {}
     voice_before = ""
     for paragraph in _paragraphs_of(earlier):
-        known.setdefault((voice_before, _paragraph_text(paragraph, voice_before)), deque()).append(paragraph)
+        by_content.setdefault((voice_before, _paragraph_text(paragraph, voice_before)), deque()).append(paragraph)
         voice_before = paragraph[-1].voice
     lines: list[Line] = []
     voice_before = ""
     for paragraph_text in _paragraph_texts(plain_marks(text)):
-        if same := known.get((voice_before, paragraph_text)):
+        if same := by_content.get((voice_before, paragraph_text)):
             lines += same.popleft()
             voice_before = lines[-1].voice
         else:
@@ -92,11 +89,11 @@ def plain_marks(text: str) -> str:
     """The text with unified ends of lines, and SSML's breaks, voices and paragraphs as marks of ours."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n\n")
     text = text.replace("\f", "\n\n")
-    if not _SSML.search(text):
+    if not has_ssml(text):
         return text
     text = _SSML_BREAK.sub(r" [pause \1] ", text)
     text = _SSML_VOICE_END.sub(" [voice] ", _SSML_VOICE.sub(r" [voice \1] ", text))
-    return html.unescape(_TAG.sub(" ", _SSML_BLOCK.sub("\n\n", text)))
+    return without_tags(_SSML_BLOCK.sub("\n\n", text))
 
 
 def _paragraph_texts(text: str) -> Iterator[str]:

@@ -41,22 +41,27 @@ def next_line(project: Project, id: str, *, after: int = 0, number: int = 1) -> 
     """
     rows = states(project, documents.document(project, id))
     first = next((place for place, row in enumerate(rows, 1) if row.line.id == after), max(0, number - 1))
-    job, skipped = at_work(project, id), 0
+    job, skips = at_work(project, id), 0
     for row in rows[first:]:
         if row.chosen is not None:
-            return NextLine(row, skipped=skipped)
+            return NextLine(row, skipped=skips)
         if row.line.has_words:
             if job and _is_to_speak(job, row):
-                return NextLine(None, True, skipped)
-            skipped += 1
-    return NextLine(None, False, skipped)
+                return NextLine(None, True, skips)
+            skips += 1
+    return NextLine(None, False, skips)
 
 
 def _is_to_speak(job: Job, row: LineState) -> bool:
-    """Whether the job is still to have a go at a line: of those it was given, not of a voice that is unknown."""
-    args = job.spec().args
-    if not isinstance(args, SpeakDocumentArgs) or (args.lines and row.line.id not in args.lines):
+    """Whether the job is still to have a go at a line: one it was given or asked for, not of a voice that is unknown.
+
+    What failed before the job was started, be it by a resume, it tries anew.
+    """
+    args, view = job.spec().args, job.read()
+    since = max(view.created_at, view.launched_at)
+    if not isinstance(args, SpeakDocumentArgs) or row.state not in ("unspoken", "failed"):
         return False
-    if row.state == "failed":
-        return row.failure is None or row.failure.at < job.read().created_at
-    return row.state == "unspoken"
+    if row.request_at >= since:
+        return True
+    is_given = not args.lines or row.line.id in args.lines
+    return is_given and (row.failure is None or row.failure.at < since)

@@ -76,20 +76,20 @@ def set_pronunciation(
             limit=_MOST_CHARACTERS,
         )
     entry = Pronunciation(written=written, spoken=spoken, language=language, match_case=match_case)
-    others = [other for other in _for_change(project) if _name(other) != _name(entry)]
-    if len(others) >= MOST_ENTRIES:
+    rest = [candidate for candidate in _for_change(project) if _name(candidate) != _name(entry)]
+    if len(rest) >= MOST_ENTRIES:
         raise UserError(
             "studio.pronunciation_many",
             "The list holds {limit} entries already.",
             "Remove some that are no longer needed.",
             limit=MOST_ENTRIES,
         )
-    _write(project, [*others, entry])
+    _write(project, [*rest, entry])
 
 
 def remove_pronunciation(project: Project, name: str) -> None:
     """Take an entry out by its `entry_name`; nothing if it is not there."""
-    _write(project, [other for other in _for_change(project) if entry_name(other) != name])
+    _write(project, [candidate for candidate in _for_change(project) if entry_name(candidate) != name])
 
 
 def entry_name(entry: Pronunciation) -> str:
@@ -134,8 +134,8 @@ def _pictures() -> Any:
 
 
 def _name(entry: Pronunciation) -> tuple[str, str, str]:
-    written = entry.written if entry.match_case else entry.written.casefold()
-    return written, entry.language, "case" if entry.match_case else ""
+    spelling = entry.written if entry.match_case else entry.written.casefold()
+    return spelling, entry.language, "case" if entry.match_case else ""
 
 
 def _for_change(project: Project) -> tuple[Pronunciation, ...]:

@@ -26,13 +26,13 @@ def fits(project: Project, language: str) -> Fits:
     """Whether the project's engine says a text of this language in one go."""
     engine = project.info.engine
     limits = light(engine).line_characters
-    most = limits.get(language.split("-")[0], limits.get("", 200))
+    limit = limits.get(language.split("-")[0], limits.get("", 200))
     folder = _base_folder(project, "")
 
     def is_short(text: str) -> bool:
-        if len(text) > most:
+        if len(text) > limit:
             return False
-        if 2 * len(text) < most:
+        if 2 * len(text) < limit:
             return True
         about = reading(engine, folder, language, text)
         return not about.limit or about.tokens <= about.limit

@@ -58,13 +58,13 @@ def sentences(text: str, language: str) -> list[str]:
         text: on one line.
         language: a code such as ``en`` or ``pt-BR``; one without rules is read by those of a language like it.
     """
-    whole: list[str] = []
+    sentences: list[str] = []
     for part in cut_to_fit(text, lambda piece: len(piece) <= _MOST_AT_ONCE):
         pieces = [piece.strip() for piece in _segmenter(language.split("-")[0].lower()).segment(part)]
         if "".join("".join(pieces).split()) != "".join(part.split()):  # it now and then loses a sign
             pieces = _PLAIN_END.split(part)
-        whole += [piece.strip() for piece in pieces if piece.strip()]
-    return _with_words(whole)
+        sentences += [piece.strip() for piece in pieces if piece.strip()]
+    return _with_words(sentences)
 
 
 def lines_of(text: str, language: str, fits: Fits) -> list[str]:
@@ -74,13 +74,13 @@ def lines_of(text: str, language: str, fits: Fits) -> list[str]:
 
 def _with_words(pieces: list[str]) -> list[str]:
     """The same with what holds no letter or digit (a lone quotation mark, dots) joined to what stands before it."""
-    joined: list[str] = []
+    lines: list[str] = []
     for piece in pieces:
-        if joined and not (_has_words(piece) and _has_words(joined[-1])):
-            joined[-1] = f"{joined[-1]} {piece}"
+        if lines and not (_has_words(piece) and _has_words(lines[-1])):
+            lines[-1] = f"{lines[-1]} {piece}"
         else:
-            joined.append(piece)
-    return joined
+            lines.append(piece)
+    return lines
 
 
 def _has_words(text: str) -> bool:
@@ -102,12 +102,12 @@ def _segmenter(language: str) -> Any:
 def _with_abbreviations(rules: Any, language: str) -> Any:
     """pysbd's rules of a language with the abbreviations above."""
     names, numbers = _BEFORE_NAMES.get(language, ()), _BEFORE_NUMBERS.get(language, ())
-    known = rules.Abbreviation
+    abbreviation = rules.Abbreviation
     # What precedes names or numbers in Spanish is no rule of Portuguese.
     is_own = rules.iso_code == language
     abbreviations = {
-        "ABBREVIATIONS": [*(known.ABBREVIATIONS if is_own else _PORTUGUESE), *names, *numbers],
-        "PREPOSITIVE_ABBREVIATIONS": [*(known.PREPOSITIVE_ABBREVIATIONS if is_own else ()), *names],
-        "NUMBER_ABBREVIATIONS": [*(known.NUMBER_ABBREVIATIONS if is_own else ()), *numbers],
+        "ABBREVIATIONS": [*(abbreviation.ABBREVIATIONS if is_own else _PORTUGUESE), *names, *numbers],
+        "PREPOSITIVE_ABBREVIATIONS": [*(abbreviation.PREPOSITIVE_ABBREVIATIONS if is_own else ()), *names],
+        "NUMBER_ABBREVIATIONS": [*(abbreviation.NUMBER_ABBREVIATIONS if is_own else ()), *numbers],
     }
-    return type(rules.__name__, (rules,), {"Abbreviation": type("Abbreviation", (known,), abbreviations)})
+    return type(rules.__name__, (rules,), {"Abbreviation": type("Abbreviation", (abbreviation,), abbreviations)})

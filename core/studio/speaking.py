@@ -110,9 +110,9 @@ class Speech:
                 with contextlib.suppress(UserError):  # what ended it is told
                     self._settle()
                 raise
-        broken = [error for error in self._mute.values() if error.code not in _OF_A_NAME]
-        if broken or (self._mute and not self.spoken):
-            raise (broken or list(self._mute.values()))[0]
+        errors = [error for error in self._mute.values() if error.code not in _OF_A_NAME]
+        if errors or (self._mute and not self.spoken):
+            raise (errors or list(self._mute.values()))[0]
         return {"spoken": self.spoken, "failed": self.failed, "doubtful": self.doubtful}
 
     def _speak_lines(self) -> None:
@@ -179,8 +179,8 @@ class Speech:
         """The next seed of a line: one whose sound is lost is said again, what is there is said with another."""
         takes = [take for take in read_takes(self.folder).of(work.key) if take_file(self.folder, take.id).exists()]
         takes += [self._check.take] if self._check and self._check.work.key == work.key else []
-        taken, first = {take.seed for take in takes}, work.keys.seed(work.line)
-        return next(seed % 2**31 for seed in range(first, first + 2**31) if seed % 2**31 not in taken)
+        seeds, first = {take.seed for take in takes}, work.keys.seed(work.line)
+        return next(seed % 2**31 for seed in range(first, first + 2**31) if seed % 2**31 not in seeds)
 
     def _look_through(self, document: Document) -> None:
         cast, errors = cast_of(self.project, document)
@@ -197,16 +197,16 @@ class Speech:
             return
         self._keys = keys = Keys(self.project, document)
         self._requests.clear()
-        takes, chosen = read_takes(self.folder), set(self.args.lines)
+        takes, wishes = read_takes(self.folder), set(self.args.lines)
         # Of what is said once more, a resume leaves out what this job has said already.
         since = self.reporter.view.created_at if self.args.again else 0.0
-        there = {path.stem for path in take_file(self.folder, "x").parent.glob("[!.]*.wav")}
+        stems = {path.stem for path in take_file(self.folder, "x").parent.glob("[!.]*.wav")}
         pending: dict[str, Line] = {}
         for line in document.lines:
             key = keys.key(line)
-            if (chosen and line.id not in chosen) or not key or key in self._said or line.voice in self._mute:
+            if (wishes and line.id not in wishes) or not key or key in self._said or line.voice in self._mute:
                 continue
-            if not any(take.id in there and take.at >= since for take in takes.of(key)):
+            if not any(take.id in stems and take.at >= since for take in takes.of(key)):
                 pending.setdefault(key, line)
         self._pending = _by_model(document, list(pending.values()))
 

@@ -18,10 +18,11 @@ from core.studio.cast import cast_of
 from core.studio.changes import check_length, set_line
 from core.studio.document import Document
 from core.studio.files import FORMATS, unspoken
+from core.studio.keys import Keys
 from core.studio.marks import lines_from
 from core.studio.reading import fits
 from core.studio.state import overview, states
-from core.studio.takes import ask_again
+from core.studio.takes import add_request, ask_again
 from core.synthesis import speaking
 from core.synthesis.settings import check_settings
 from core.text import as_title
@@ -102,12 +103,12 @@ def start_speaking(
     """
     document = documents.document(project, id)
     wishes = set(lines)
-    chosen = [line for line in document.lines if line.has_words and (not wishes or line.id in wishes)]
-    if not chosen:
+    picks = [line for line in document.lines if line.has_words and (not wishes or line.id in wishes)]
+    if not picks:
         raise UserError("studio.empty", "There is nothing to say in this text.", "Type or paste some sentences.")
     cast, errors = cast_of(project, document)
-    if not any(line.voice in cast for line in chosen):
-        raise errors[chosen[0].voice]
+    if not any(line.voice in cast for line in picks):
+        raise errors[picks[0].voice]
     if job := at_work(project, id):
         raise busy(job.holder())
     documents.recast(project, document, cast)
@@ -129,7 +130,9 @@ def speak_again(project: Project, id: str, line_id: int, *, device: str = "auto"
         set_line(project, id, line_id, "take", take="")  # else the new one would not stand for it
     job = at_work(project, id)
     if job and job.spec().kind == SpeakDocumentArgs.kind:
-        ask_again(documents.folder(project, id), line_id)
+        folder, document = documents.folder(project, id), documents.document(project, id)
+        add_request(folder, Keys(project, document).key(document.line(line_id)))
+        ask_again(folder, line_id)
         return job
     has_take = any(row.line.id == line_id and row.takes for row in states(project, document))
     return start_speaking(project, id, lines=[line_id], again=has_take, device=device)
@@ -159,15 +162,15 @@ def start_writing(project: Project, id: str, formats: Sequence[str], *, incomple
         UserError: ``studio.no_document``, ``studio.no_format``, ``studio.unspoken``.
     """
     document = documents.document(project, id)
-    chosen = tuple(dict.fromkeys(format for format in formats if format in FORMATS))
-    if not chosen or len(chosen) < len({*formats}):
+    picks = tuple(dict.fromkeys(format for format in formats if format in FORMATS))
+    if not picks or len(picks) < len({*formats}):
         raise UserError(
             "studio.no_format", "No kind of file was chosen.", "Choose one of: {known}.", known=", ".join(FORMATS)
         )
-    left = overview(states(project, document)).to_speak
-    if left and not incomplete:
-        raise unspoken(left)
-    return project.start_job(WriteDocumentArgs(document=id, formats=chosen, incomplete=incomplete), title=document.name)
+    remaining = overview(states(project, document)).to_speak
+    if remaining and not incomplete:
+        raise unspoken(remaining)
+    return project.start_job(WriteDocumentArgs(document=id, formats=picks, incomplete=incomplete), title=document.name)
 
 
 def at_work(project: Project, id: str) -> Job | None:

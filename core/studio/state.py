@@ -28,7 +28,10 @@ _MOST_KEPT = 200_000  # lines of all texts whose state is kept
 
 @dataclass(frozen=True)
 class LineState:
-    """A line and how it stands; ``number`` counts from 1, ``pause_s`` is the silence after it."""
+    """A line and how it stands; ``number`` counts from 1, ``pause_s`` is the silence after it.
+
+    ``request_at`` is when a person last asked for it while the text was being spoken, if nothing has come of that yet.
+    """
 
     line: Line
     number: int
@@ -37,6 +40,7 @@ class LineState:
     takes: tuple[LineTake, ...] = ()
     chosen: LineTake | None = None
     failure: Failure | None = None
+    request_at: float = 0.0
 
     def is_among(self, filter: str) -> bool:
         """Whether a `FILTERS` shows it; any other name shows all."""
@@ -89,19 +93,19 @@ def states(project: Project, document: Document) -> list[LineState]:
     folder = documents.folder(project, document.id)
     takes, keys = read_takes(folder), Keys(project, document)
     with _kept_lock:
-        kept = _kept.get(folder)
-    is_same = kept and kept.document is document and (kept.entries, kept.speakers) == (keys.entries, keys.speakers)
-    if kept is None or not is_same:
-        nobody, line_keys = _unknown_names(project, document), [keys.key(line) for line in document.lines]
-    elif kept.takes is takes:
-        return kept.rows
+        entry = _kept.get(folder)
+    is_same = entry and entry.document is document and (entry.entries, entry.speakers) == (keys.entries, keys.speakers)
+    if entry is None or not is_same:
+        strangers, line_keys = _unknown_names(project, document), [keys.key(line) for line in document.lines]
+    elif entry.takes is takes:
+        return entry.rows
     else:
-        nobody, line_keys = kept.nobody, kept.keys
-    rows = [_state(document, place, key, takes, nobody) for place, key in enumerate(line_keys)]
+        strangers, line_keys = entry.nobody, entry.keys
+    rows = [_state(document, place, key, takes, strangers) for place, key in enumerate(line_keys)]
     with _kept_lock:
-        _kept[folder] = _Kept(document, keys.entries, keys.speakers, line_keys, nobody, takes, rows)
+        _kept[folder] = _Kept(document, keys.entries, keys.speakers, line_keys, strangers, takes, rows)
         _kept.move_to_end(folder)
-        while len(_kept) > 1 and sum(len(kept.rows) for kept in _kept.values()) > _MOST_KEPT:
+        while len(_kept) > 1 and sum(len(entry.rows) for entry in _kept.values()) > _MOST_KEPT:
             _kept.popitem(last=False)
     return rows
 
@@ -116,18 +120,19 @@ def overview(rows: Sequence[LineState]) -> Overview:
     return Overview(counts, seconds)
 
 
-def _state(document: Document, place: int, key: str, takes: Takes, nobody: frozenset[str]) -> LineState:
+def _state(document: Document, place: int, key: str, takes: Takes, strangers: frozenset[str]) -> LineState:
     line, number, pause_s = document.lines[place], place + 1, pause_after(document, place)
     if not line.has_words:
         return LineState(line, number, "silent", pause_s)
-    own, chosen = takes.of(key), takes.chosen(line, key)
-    if chosen is not None:
-        is_doubtful = chosen.proof.is_doubtful and line.approved != chosen.id
-        return LineState(line, number, "doubtful" if is_doubtful else "spoken", pause_s, own, chosen)
-    if line.voice in nobody:
+    own, current = takes.of(key), takes.chosen(line, key)
+    if current is not None:
+        is_doubtful = current.proof.is_doubtful and line.approved != current.id
+        return LineState(line, number, "doubtful" if is_doubtful else "spoken", pause_s, own, current)
+    if line.voice in strangers:
         return LineState(line, number, "no_voice", pause_s)
-    failure = takes.failures.get(key)
-    return LineState(line, number, "failed" if failure else "unspoken", pause_s, failure=failure)
+    failure, request_at = takes.failures.get(key), takes.requests.get(key, 0.0)
+    state: State = "failed" if failure else "unspoken"
+    return LineState(line, number, state, pause_s, failure=failure, request_at=request_at)
 
 
 def _unknown_names(project: Project, document: Document) -> frozenset[str]:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,10 +78,12 @@ class Failure(BaseModel):
 
 @dataclass(frozen=True)
 class Takes:
-    """What a document's log says: takes by key, the oldest first, and the last failure of what was never spoken."""
+    """What a document's log says: takes by key, the oldest first, the last failure of what was never spoken, and when
+    (Unix time in seconds) a line was asked for that was neither spoken since nor has failed."""
 
     by_key: dict[str, tuple[LineTake, ...]] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
+    requests: dict[str, float] = field(default_factory=dict)
 
     def of(self, key: str) -> tuple[LineTake, ...]:
         """The takes of a line with this key."""
@@ -114,9 +117,9 @@ def asked_again(folder: Path) -> list[int]:
     path = folder / _AGAIN
     if not path.exists():
         return []
-    with contextlib.suppress(OSError), tempfile.TemporaryDirectory(dir=folder, prefix=TEMP_PREFIX) as aside:
+    with contextlib.suppress(OSError), tempfile.TemporaryDirectory(dir=folder, prefix=TEMP_PREFIX) as draft:
         # Moved first: what is asked for from now on stands in a file of its own.
-        rows = path.rename(Path(aside) / "again").read_text(encoding="ascii", errors="ignore").split()
+        rows = path.rename(Path(draft) / "again").read_text(encoding="ascii", errors="ignore").split()
         return [int(row) for row in rows if row.isdecimal() and len(row) < 10]
     return []
 
@@ -137,6 +140,11 @@ def forget_take(folder: Path, take_id: str) -> None:
     take_file(folder, take_id).unlink(missing_ok=True)
 
 
+def add_request(folder: Path, key: str) -> None:
+    """Note that a line was asked for while the document is being spoken."""
+    append_line(folder / LOG, json.dumps({"request": key, "at": time.time()}))
+
+
 def add_failure(folder: Path, failure: Failure) -> None:
     """Note that a line could not be spoken."""
     append_line(folder / LOG, json.dumps({"failure": failure.model_dump(mode="json", exclude_defaults=True)}))
@@ -145,31 +153,35 @@ def add_failure(folder: Path, failure: Failure) -> None:
 def _fold(path: Path, former: tuple[int, Takes] | None) -> tuple[int, Takes]:
     """The log from where it was read to, added to what it said up to there."""
     start, takes = former or (0, Takes())
-    by_key, failures = dict(takes.by_key), dict(takes.failures)
+    by_key, failures, requests = dict(takes.by_key), dict(takes.failures), dict(takes.requests)
     with open_regular(path) as file:
         if os.fstat(file.fileno()).st_size > _MOST_BYTES:
             raise TooLarge(_MOST_BYTES)
         file.seek(start)
         content = file.read()
-    whole = content.rfind(b"\n") + 1  # a line that is being written is read once it is whole
-    for row in content[:whole].split(b"\n"):
+    end = content.rfind(b"\n") + 1  # a line that is being written is read once it is whole
+    for row in content[:end].split(b"\n"):
         try:
             entry = json.loads(row) if row.strip() else {}
             if "take" in entry:
                 take = LineTake.model_validate(entry["take"])
                 # Spoken once more after its file was lost: the newest word counts.
-                others = (other for other in by_key.get(take.key, ()) if other.seed != take.seed)
-                by_key[take.key] = (*others, take)
+                rest = (candidate for candidate in by_key.get(take.key, ()) if candidate.seed != take.seed)
+                by_key[take.key] = (*rest, take)
                 failures.pop(take.key, None)
+                requests.pop(take.key, None)
             elif "gone" in entry:
                 key, _, seed = str(entry["gone"]).partition("-")
-                by_key[key] = tuple(other for other in by_key.get(key, ()) if str(other.seed) != seed)
+                by_key[key] = tuple(candidate for candidate in by_key.get(key, ()) if str(candidate.seed) != seed)
             elif "failure" in entry:
                 failure = Failure.model_validate(entry["failure"])
                 failures[failure.key] = failure
-        except (ValueError, TypeError, ValidationError):
+                requests.pop(failure.key, None)
+            elif "request" in entry:
+                requests[str(entry["request"])] = float(entry["at"])
+        except (ValueError, TypeError, KeyError, ValidationError):
             continue
-    return start + whole, Takes(by_key, failures)
+    return start + end, Takes(by_key, failures, requests)
 
 
 _latest = Latest(_fold, grows=True)

@@ -15,9 +15,9 @@ from core.studio.takes import forget_take, take_file
 def unused_takes(project: Project, id: str) -> list[Path]:
     """Sounds that no line stands for as the text is now: of what it said before, and takes that were not chosen."""
     rows = states(project, documents.document(project, id))
-    used = {row.chosen.id for row in rows if row.chosen}
+    takes_in_use = {row.chosen.id for row in rows if row.chosen}
     folder = take_file(documents.folder(project, id), "x").parent
-    return sorted(path for path in folder.glob("[!.]*.wav") if path.stem not in used)
+    return sorted(path for path in folder.glob("[!.]*.wav") if path.stem not in takes_in_use)
 
 
 def remove_unused_takes(project: Project, id: str) -> int:

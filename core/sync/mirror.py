@@ -9,51 +9,21 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from core.checkpoint_ref import step_of
 from core.engines.session import STATE
-from core.errors import Cancelled, DiskFull, UserError
-from core.files import TEMP_PREFIX, is_full, open_regular, read_json, subfolders
+from core.errors import Cancelled, UserError
+from core.files import TEMP_PREFIX, is_full, open_regular, read_json
 from core.project.backups import copy_database, parts
-from core.project.contents import FOLDERS, plain_entries, plain_files
+from core.project.contents import FOLDERS, plain_entries
 from core.project.schema import connect
-from core.project.workspace import Project, Workspace
-from core.sync.ledger import (
-    Ledger,
-    Stamp,
-    SyncState,
-    erase,
-    flush,
-    notes_folder,
-    owner_of,
-    stamp_of,
-    write_owner,
-)
+from core.project.workspace import Project
+from core.sync.items import ABOUT, RECORDS, RESERVE_BYTES, Item, unit_of
+from core.sync.ledger import Ledger, Stamp, SyncState, erase, flush, notes_folder, owner_of, stamp_of, write_owner
 
 ShouldStop = Callable[[], bool]
 _RESCAN_S = 10.0  # of copying, after which something newer may be more urgent
 _BLOCK_BYTES = 1 << 20
-_RESERVE_BYTES = 32 << 20  # of a disk that are never filled
-_RECORDS, _ABOUT = "project.db", "project.json"
-# Of a run: what it is, and what it said up to its newest checkpoint, which resumed would know of no earlier update.
-_FIRST_OF_RUN = ("job.json", "config.yaml", "fits.json", "check.json", "sentences.json", "events.jsonl")
-
-
-@dataclass(frozen=True)
-class Item:
-    """What appears in one moment: a file, or a folder of files. A queue is sorted by ``rank``."""
-
-    name: str
-    rank: tuple[int, float]
-    files: dict[str, Stamp]
-    is_folder: bool = False
-
-    @property
-    def bytes(self) -> int:
-        """How much there is to copy."""
-        return sum(size for size, _ in self.files.values())
 
 
 class NoRoom(Exception):
@@ -96,7 +66,7 @@ class Mirror:
                 raise _taken(self.project)
             if self._is_of_project():
                 return
-        if owner or (self.path / _ABOUT).exists():
+        if owner or (self.path / ABOUT).exists():
             raise UserError(
                 "sync.foreign",
                 "On the drive lies another project “{name}”, so nothing was copied over it.",
@@ -112,7 +82,7 @@ class Mirror:
     def _is_of_project(self) -> bool:
         """Whether the mirror is not that of a project which was deleted here, and whose name another one got."""
         try:
-            return float(read_json(self.path / _ABOUT)["created"]) == self.project.info.created
+            return float(read_json(self.path / ABOUT)["created"]) == self.project.info.created
         except (FileNotFoundError, ValueError, LookupError, TypeError):  # not there yet
             return True
 
@@ -163,10 +133,10 @@ class Mirror:
         """What is to be brought over, the most urgent first."""
         items: dict[str, Item] = {}
         for name, stamp in self._local().items():
-            unit, rank, is_folder = _unit(name)
+            unit, rank, is_folder = unit_of(name)
             items.setdefault(unit, Item(unit, rank, {}, is_folder)).files[name] = stamp
-        changed = [item for item in items.values() if not item.files.items() <= self.ledger.files.items()]
-        return sorted(changed, key=lambda item: (item.rank, item.name))
+        news = [item for item in items.values() if not item.files.items() <= self.ledger.files.items()]
+        return sorted(news, key=lambda item: (item.rank, item.name))
 
     def _local(self) -> dict[str, Stamp]:
         root, stamps = self.project.path, {}
@@ -175,15 +145,15 @@ class Mirror:
             with contextlib.suppress(FileNotFoundError):
                 about = entry.stat(follow_symlinks=False)
                 stamps[entry.path[start:]] = about.st_size, about.st_mtime_ns
-        stamps[_ABOUT] = stamp_of(root / _ABOUT)
+        stamps[ABOUT] = stamp_of(root / ABOUT)
         records = [stamp_of(path) for path in parts(self.project.database) if not path.name.endswith("-shm")]
-        stamps[_RECORDS] = sum(size for size, _ in records), max((at for _, at in records), default=0)
+        stamps[RECORDS] = sum(size for size, _ in records), max((at for _, at in records), default=0)
         return stamps
 
     def _bring(self, item: Item, should_stop: ShouldStop) -> None:
         files, ledger = self.project.path, self.ledger.files
         self._check_room(item)
-        if item.name == _RECORDS:
+        if item.name == RECORDS:
             self._bring_records(should_stop)
         elif item.is_folder and (item.name.startswith("runs/") or ledger.keys().isdisjoint(item.files)):
             self._bring_folder(item, should_stop)
@@ -220,7 +190,7 @@ class Mirror:
         try:
             with connect(self.project.database) as db:
                 copy_database(db, snapshot)
-            self._copy(snapshot, self.path / _RECORDS, snapshot.stat().st_size, should_stop)
+            self._copy(snapshot, self.path / RECORDS, snapshot.stat().st_size, should_stop)
         finally:
             snapshot.unlink(missing_ok=True)
 
@@ -240,23 +210,23 @@ class Mirror:
         os.replace(temporary, target)
 
     def _write(self, source: Path, target: Path, size: int, should_stop: ShouldStop) -> None:
-        began, done = time.monotonic(), 0
-        with contextlib.ExitStack() as opened:
+        began, count = time.monotonic(), 0
+        with contextlib.ExitStack() as stack:
             try:
-                file = opened.enter_context(open_regular(source))
+                file = stack.enter_context(open_regular(source))
             except FileNotFoundError:
                 raise Changed from None
-            copy = opened.enter_context(open(target, "wb"))
-            while done < size:
+            copy = stack.enter_context(open(target, "wb"))
+            while count < size:
                 if should_stop():
                     raise Cancelled
-                block = file.read(min(_BLOCK_BYTES, size - done))
+                block = file.read(min(_BLOCK_BYTES, size - count))
                 if not block:
                     raise Changed
                 copy.write(block)
-                done += len(block)
+                count += len(block)
                 if self.bytes_per_s:
-                    time.sleep(max(0.0, done / self.bytes_per_s - (time.monotonic() - began)))
+                    time.sleep(max(0.0, count / self.bytes_per_s - (time.monotonic() - began)))
             copy.flush()
             flush(copy.fileno())
 
@@ -279,31 +249,31 @@ class Mirror:
         return self.most_bytes - sum(size for size, _ in self.ledger.files.values())
 
     def _free_bytes(self) -> int:
-        return shutil.disk_usage(self.path).free - _RESERVE_BYTES
+        return shutil.disk_usage(self.path).free - RESERVE_BYTES
 
     def _remove_gone(self) -> None:
         """Take away what is gone here, but never the last checkpoint of a run to go on from."""
         local = self._local()
-        gone = [name for name in self.ledger.files if name not in local and not self._is_last_state(name)]
-        for name in gone:
-            unit, _, is_folder = _unit(name)
+        missing = [name for name in self.ledger.files if name not in local and not self._is_last_state(name)]
+        for name in missing:
+            unit, _, is_folder = unit_of(name)
             path = self.path / name
-            if is_folder and not any(other.startswith(f"{unit}/") for other in local):
+            if is_folder and not any(local_name.startswith(f"{unit}/") for local_name in local):
                 path = (self.path / unit).with_name(f"{TEMP_PREFIX}gone-{PurePosixPath(unit).name}")
                 with contextlib.suppress(FileNotFoundError):
                     (self.path / unit).rename(path)  # out of sight whole
             erase(path)
             del self.ledger.files[name]
-        if gone:
+        if missing:
             self.ledger.save()
 
     def _is_last_state(self, name: str) -> bool:
         """Whether a file belongs to the only checkpoint there that its run, which is still here, can go on from."""
-        unit, _, is_folder = _unit(name)
+        unit, _, is_folder = unit_of(name)
         run = PurePosixPath(name).parts[1] if is_folder and name.startswith("runs/") else ""
         if not run or not (self.project.runs / run).exists():
             return False
-        states = [other for other in self.ledger.files if other.startswith(f"runs/{run}/") and other.endswith(STATE)]
+        states = [file for file in self.ledger.files if file.startswith(f"runs/{run}/") and file.endswith(STATE)]
         return states == [f"{unit}/{STATE}"]
 
     def _check_owner(self) -> None:
@@ -315,77 +285,6 @@ class Mirror:
             raise away(self.drive)
         if owner != self.ledger.owner:
             raise _taken(self.project)
-
-
-def fetch(
-    workspace: Workspace, drive: Path, slug: str, on_progress: Callable[[int, int], object] = lambda done, total: None
-) -> Project | None:
-    """Bring a mirrored project here and go on with it: from now on its mirror is this computer's.
-
-    Args:
-        workspace: where to.
-        drive: the folder that holds its mirror.
-        slug: the project's folder.
-        on_progress: told bytes that are here, of how many.
-
-    Returns:
-        None where no such project lies on the drive, or it is here already.
-
-    Raises:
-        DiskFull: ``sync.no_room``.
-    """
-    source = drive / "projects" / slug
-    if (workspace.projects_folder / slug).exists() or not (source / _ABOUT).exists():
-        return None
-    files = [source / _RECORDS, *(path for folder in sorted(FOLDERS) for path in plain_files(source / folder))]
-    files.append(source / _ABOUT)
-    total = sum(path.stat().st_size for path in files)
-    workspace.projects_folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(workspace.projects_folder).free - _RESERVE_BYTES
-    if total > free:
-        raise DiskFull(
-            "sync.no_room",
-            "“{name}” needs {needed_mb} MB here, and {free_mb} MB are free.",
-            "Free some space, or choose a machine with a larger disk.",
-            name=slug,
-            needed_mb=total >> 20,
-            free_mb=max(0, free) >> 20,
-        )
-    draft = workspace.projects_folder / f"{TEMP_PREFIX}{slug}"
-    shutil.rmtree(draft, ignore_errors=True)
-    ledger, done = Ledger.of(workspace, slug), 0
-    ledger.owner, ledger.files = secrets.token_hex(8), {}
-    for path in files:
-        name = path.relative_to(source).as_posix()
-        target = draft / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-        ledger.files[name] = stamp_of(target)
-        done += ledger.files[name][0]
-        on_progress(done, total)
-    draft.rename(workspace.projects_folder / slug)
-    write_owner(source, ledger.owner)
-    ledger.save()
-    return workspace.project(slug)
-
-
-def projects_on(drive: Path) -> list[str]:
-    """Folder names of the projects that lie on a drive."""
-    return [folder.name for folder in subfolders(drive / "projects") if (folder / _ABOUT).exists()]
-
-
-def _unit(name: str) -> tuple[str, tuple[int, float], bool]:
-    """What a file appears together with, how urgent that is, and whether it is a folder."""
-    parts_ = name.split("/")
-    if len(parts_) == 1:
-        return name, (0, float(name == _ABOUT)), False  # a project is there as soon as that is
-    if parts_[0] in ("datasets", "exports") and len(parts_) > 2:
-        return "/".join(parts_[:2]), (1 if parts_[0] == "datasets" else 5, 0.0), True
-    if parts_[0] == "runs" and len(parts_) > 4 and parts_[2] == "checkpoints":
-        return "/".join(parts_[:4]), (3, -float(step_of(parts_[3]) or 0)), True
-    if parts_[0] == "runs":
-        return name, (2 if parts_[-1] in _FIRST_OF_RUN else 4, 0.0), False
-    return name, (7 if parts_[0] == "sources" else 6, 0.0), False
 
 
 def _taken(project: Project) -> UserError:

@@ -18,6 +18,7 @@ from core.files import is_full
 from core.jobs import locks
 from core.notifications.start import on_drive
 from core.project.workspace import Project, Workspace
+from core.reasons import reason_of
 from core.settings import Settings
 from core.sync.ledger import SyncState, lock_path, watch_path, write_state
 from core.sync.mirror import Mirror, ShouldStop
@@ -105,9 +106,12 @@ def keep_up(mirror: Mirror, should_stop: ShouldStop, *, once: bool = False, ever
 
 def _failure(error: UserError | OSError) -> SyncState:
     if isinstance(error, UserError):
-        lost = error.code in ("sync.taken", "sync.foreign")
-        return SyncState("taken" if lost else "away", code=error.code, reason=error.text, values=error.values)
-    return SyncState("no_room" if is_full(error) else "away", reason=error.strerror or str(error))
+        is_lost = error.code in ("sync.taken", "sync.foreign")
+        return SyncState("taken" if is_lost else "away", code=error.code, reason=error.text, values=error.values)
+    if is_full(error):
+        return SyncState("no_room")
+    reason = reason_of(error)
+    return SyncState("away", code=reason.code, reason=reason.text, values=reason.values)
 
 
 def _wait(seconds: float, should_stop: ShouldStop) -> None:
@@ -132,8 +136,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         project = Workspace(settings.workspace_folder()).project(options.project)
         mirror = Mirror(project, options.drive.expanduser().resolve(), **limits)
-        chosen = ["--drive", str(options.drive), "--mb-per-s", str(options.mb_per_s), "--most-gb", str(options.most_gb)]
-        holder = {"kind": "sync", "title": project.slug, "pid": os.getpid(), "options": chosen}
+        flags = ["--drive", str(options.drive), "--mb-per-s", str(options.mb_per_s), "--most-gb", str(options.most_gb)]
+        holder = {"kind": "sync", "title": project.slug, "pid": os.getpid(), "options": flags}
         handle = locks.try_lock(lock_path(project), holder)
         if handle is None:
             return 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.engines.bases import Question
+from core.engines.questions import Question
 from core.engines.registry import bases, language_code
 from core.errors import UserError
 from core.files import read_json
@@ -88,8 +88,8 @@ def read_tries(job: Job) -> list[BaseTry]:
 
 def proposal(tries: Sequence[BaseTry]) -> BaseTry | None:
     """The try that a recogniser understands best; None where it understands none, or nobody listened."""
-    heard = [one for one in tries if one.errors is not None and one.errors < _MOST_ERRORS]
-    return min(heard, key=lambda one: (one.errors, -(one.likeness or 0.0)), default=None)
+    clear = [attempt for attempt in tries if attempt.errors is not None and attempt.errors < _MOST_ERRORS]
+    return min(clear, key=lambda attempt: (attempt.errors, -(attempt.likeness or 0.0)), default=None)
 
 
 def use_try(project: Project, job_id: str, number: int) -> Path:
@@ -100,8 +100,8 @@ def use_try(project: Project, job_id: str, number: int) -> Path:
     """
     job = project.job(job_id)
     args = job.spec().args
-    chosen = next((one for one in read_tries(job) if one.number == number), None)
-    if not isinstance(args, TryBaseArgs) or chosen is None:
+    choice = next((attempt for attempt in read_tries(job) if attempt.number == number), None)
+    if not isinstance(args, TryBaseArgs) or choice is None:
         raise UserError("base.no_try", "This try is no longer there.", "Let the sentence be spoken once more.")
-    bases(project.info.engine).answer(project.workspace.models, args.folder, chosen.answers)
+    bases(project.info.engine).answer(project.workspace.models, args.folder, choice.answers)
     return args.folder

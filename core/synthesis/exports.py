@@ -15,7 +15,7 @@ from core.project.trash import discard
 from core.project.workspace import Project, Workspace
 from core.synthesis.saved_voices import COLOURS
 from core.synthesis.settings import check_settings
-from core.synthesis.voice_picture import remade_picture
+from core.synthesis.voice_picture import jpeg_of, remade_picture
 from core.text import as_title
 
 _MOST_BYTES = 1 << 20  # of a manifest
@@ -42,8 +42,14 @@ class Export:
 
     @property
     def picture(self) -> str:
-        """A small JPEG in base64; empty where there is none."""
-        return str(self.manifest.get("picture") or "")
+        """A small JPEG in base64; empty where there is none, or what stands there is none."""
+        picture = str(self.manifest.get("picture") or "")
+        return picture if jpeg_of(picture) else ""
+
+    @property
+    def is_picture_broken(self) -> bool:
+        """Whether something stands in its place that is no picture."""
+        return bool(self.manifest.get("picture")) and not self.picture
 
     @property
     def colour(self) -> str:
@@ -79,6 +85,7 @@ class Brought:
     manner: Mapping[str, Any] = field(default_factory=dict)
     picture: str = ""
     rights: str = ""
+    is_picture_broken: bool = False
 
 
 def brought(path: Path | None, engine: str) -> Brought:
@@ -91,7 +98,8 @@ def brought(path: Path | None, engine: str) -> Brought:
     name = as_title(str(raw.get("name") or ""))
     rights = " ".join(str(raw.get("rights") or "").split())[:2_000]
     speaking = raw if "speaker" in raw else raw.get("speaking")
-    return Brought(name, _manner(speaking, engine), remade_picture(raw.get("picture"), name), rights)
+    picture = remade_picture(raw.get("picture"), name)
+    return Brought(name, _manner(speaking, engine), picture, rights, bool(raw.get("picture")) and not picture)
 
 
 def _manner(speaking: Any, engine: str) -> dict[str, Any]:
@@ -101,8 +109,8 @@ def _manner(speaking: Any, engine: str) -> dict[str, Any]:
     except (ValueError, TypeError, AttributeError, OverflowError, UserError):
         return {}
     colour = speaking.get("colour")
-    shown = {"colour": colour} if colour in COLOURS else {}
-    return {"settings": settings, "seed": min(max(0, seed), 2**31 - 1), **shown}
+    colours = {"colour": colour} if colour in COLOURS else {}
+    return {"settings": settings, "seed": min(max(0, seed), 2**31 - 1), **colours}
 
 
 def discard_export(project: Project, export_id: str) -> None:

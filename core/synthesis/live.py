@@ -75,10 +75,10 @@ def follow(job: Job, should_stop: ShouldStop = never) -> Iterator[tuple[Samples,
                 rest += block
                 if not rate and len(rest) >= _RATE.size:
                     rate, rest = _RATE.unpack_from(rest)[0], rest[_RATE.size :]
-                whole = len(rest) // 2 * 2
-                if rate and whole:
-                    yield np.divide(np.frombuffer(rest[:whole], dtype="<i2"), 32767, dtype=np.float32), rate
-                    rest = rest[whole:]
+                size = len(rest) // 2 * 2
+                if rate and size:
+                    yield np.divide(np.frombuffer(rest[:size], dtype="<i2"), 32767, dtype=np.float32), rate
+                    rest = rest[size:]
                 if should_stop():
                     return
             if not goes_on or should_stop():

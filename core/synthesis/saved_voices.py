@@ -64,8 +64,8 @@ class SavedVoice:
 
 def saved_voices(project: Project, damage: list[DamagedFile] | None = None) -> list[SavedVoice]:
     """All of them, the newest first; damaged ones are passed over, and added to ``damage``."""
-    found = read_all(project.voices.glob("[!.]*.json"), _read, damage)
-    return sorted(found, key=lambda voice: (-voice.saved_at, voice.id))
+    voices = read_all(project.voices.glob("[!.]*.json"), _read, damage)
+    return sorted(voices, key=lambda voice: (-voice.saved_at, voice.id))
 
 
 def saved_voice(project: Project, voice_id: str) -> SavedVoice:
@@ -92,11 +92,11 @@ def save_voice(project: Project, name: str, speaker: str, **fields: Any) -> Save
     Raises:
         UserError: ``voice.no_name``, ``voice.too_many``, and as `change_voice`.
     """
-    others = saved_voices(project)
-    if len(others) >= MOST_VOICES:
-        raise UserError("voice.too_many", "There are {count} voices already.", "Delete one first.", count=len(others))
-    used = [voice.colour for voice in others]
-    colour = min(COLOURS, key=used.count)
+    voices = saved_voices(project)
+    if len(voices) >= MOST_VOICES:
+        raise UserError("voice.too_many", "There are {count} voices already.", "Delete one first.", count=len(voices))
+    colours = [voice.colour for voice in voices]
+    colour = min(COLOURS, key=colours.count)
     voice_id = free_name(project.voices, f"{slug(_name(name), 'voice')}.json").removesuffix(".json")
     voice = SavedVoice(voice_id, _name(name), speaker, colour, saved_at=time.time())
     return _write(project, voice, fields)
@@ -139,11 +139,11 @@ def _write(project: Project, voice: SavedVoice, fields: Mapping[str, Any]) -> Sa
 
 
 def _clips(project: Project, ids: Sequence[str]) -> tuple[str, ...]:
-    chosen = tuple(dict.fromkeys(ids))[:_MOST_REFERENCES]
-    for clip_id in chosen:
+    reference_ids = tuple(dict.fromkeys(ids))[:_MOST_REFERENCES]
+    for clip_id in reference_ids:
         if not project.clip_file(clip_id).is_file():
             raise UserError("speak.no_clip", "A chosen reference clip is no longer there.", "Choose another one.")
-    return chosen
+    return reference_ids
 
 
 def _name(text: str) -> str:

@@ -73,10 +73,10 @@ def live_sample(project: Project, args: SelfTestArgs) -> Path | None:
     if args.checkpoint is None:
         return None
     run = Run(project, args.checkpoint.run_id)
-    said = run_sentences(run)
+    sentences = run_sentences(run)
     path = run.path / "samples" / step_folder(args.checkpoint.step) / "0.wav"
-    is_same = said.texts[:1] == [args.text] and said.language == args.language and said.seed == args.seed
-    is_same = is_same and tuple(said.references) == args.reference_clip_ids
+    is_same = sentences.texts[:1] == [args.text] and sentences.language == args.language and sentences.seed == args.seed
+    is_same = is_same and tuple(sentences.references) == args.reference_clip_ids
     return path if is_same and path.is_file() else None
 
 

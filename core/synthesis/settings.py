@@ -45,15 +45,15 @@ def check_settings(engine: str, settings: Mapping[str, float]) -> None:
                 value=settings[name],
             ) from None
         rules = model.model_fields[name].metadata
-        least, most = (next(getattr(rule, bound) for rule in rules if hasattr(rule, bound)) for bound in ("ge", "le"))
+        low, high = (next(getattr(rule, bound) for rule in rules if hasattr(rule, bound)) for bound in ("ge", "le"))
         raise UserError(
             "speak.setting_range",
             "“{name}” is {value}; it has to lie between {least} and {most}.",
             "Change it, or leave it out.",
             name=name,
             value=settings[name],
-            least=least,
-            most=most,
+            least=low,
+            most=high,
         ) from None
 
 

@@ -96,7 +96,7 @@ def stream(
         UserError: ``speak.process_died``, ``speak.process_hung``, ``speak.process_start``, ``speak.process_bug``, and
             those of the engine.
     """
-    tries, yielded, former_device = _Tries(), 0, ""
+    tries, count, former_device = _Tries(), 0, ""
     while True:
         passed_over = 0
         tries.ask()
@@ -106,21 +106,21 @@ def stream(
                     event = header["event"]
                     tries.hear()
                     if event == "begin":
-                        if yielded and header["device"] != former_device:
+                        if count and header["device"] != former_device:
                             raise _died()
                         former_device = str(header["device"])
                     elif event == "stage":
                         on_stage(str(header["stage"]), int(header["done"]), int(header["total"]))
                     elif event == "samples":
                         samples = np.frombuffer(content, dtype="<f4")
-                        fresh = samples[max(0, yielded - passed_over) :]
+                        fresh = samples[max(0, count - passed_over) :]
                         passed_over += len(samples)
                         if len(fresh):
-                            yielded += len(fresh)
+                            count += len(fresh)
                             yield fresh.astype(np.float32, copy=False), int(header["rate"])
                     elif event == "rest":
                         request = request.model_copy(update={"text": str(header["text"])})
-                        tries, yielded, former_device = _Tries(), 0, ""
+                        tries, count, former_device = _Tries(), 0, ""
                         break
                     elif event == "again":  # it ends before its turn
                         break

@@ -24,9 +24,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.errors import Cancelled, UserError, described_bug
-from core.files import disk_full, is_full
-from core.jobs.reporter import plain
+from core.jobs.reporter import record_of
 from core.project.workspace import Workspace
+from core.reasons import failure_of
 from core.settings import Settings
 from core.synthesis import wire
 from core.synthesis.warm_voice import LeaveCard, WarmVoice
@@ -117,7 +117,7 @@ class SpeakingProcess:
                 self._say(turn)
             finally:
                 self._watchdog.rest()
-            self._said = [*(said for said in self._said if not said.is_sent.is_set()), turn]
+            self._said = [*(turn_ for turn_ in self._said if not turn_.is_sent.is_set()), turn]
             last_spoke = time.monotonic()
 
     def _say(self, turn: _Turn) -> None:
@@ -147,13 +147,12 @@ class SpeakingProcess:
         except LeaveCard as leaving:
             turn.tell("rest", text=leaving.rest)
         except UserError as error:
-            turn.tell("error", code=error.code, text=error.text, hint=error.hint, values=plain(error.values))
+            turn.tell("error", **record_of(error))
         except Exception as error:
             traceback.print_exc()
             self._is_broken = device != "cpu"
-            if is_full(error):
-                full = disk_full()
-                turn.tell("error", code=full.code, text=full.text, hint=full.hint, values={})
+            if failure := failure_of(error):
+                turn.tell("error", **record_of(failure))
             else:
                 turn.tell("bug", what=described_bug(error))
 

@@ -25,7 +25,7 @@ from core.synthesis import speaking
 from core.synthesis.exports import imported_voice
 from core.synthesis.settings import check_settings
 from core.synthesis.wire import SpeechRequest
-from core.text import as_title, clean_text
+from core.text import as_title, clean_text, has_ssml, without_tags
 from core.training.run import Run
 
 MOST_CHARACTERS = 20_000  # of a text; an engine may take fewer
@@ -67,8 +67,8 @@ def best_references(project: Project, count: int = 0) -> list[str]:
     engine = info(project.info.engine)
     shortest, best, longest = engine.reference_seconds
     usable = project.store.clips(ClipFilter("usable"))
-    measured = [clip.speaker_similarity for clip in usable if clip.speaker_similarity is not None]
-    usual = sum(measured) / len(measured) if measured else 1.0
+    similarities = [clip.speaker_similarity for clip in usable if clip.speaker_similarity is not None]
+    usual = sum(similarities) / len(similarities) if similarities else 1.0
 
     def rank(clip: Clip) -> tuple[bool, bool, float, float, str]:
         unfit = not shortest <= clip.seconds <= longest
@@ -85,8 +85,8 @@ def reference_quality(clip: Clip, usual: float = 1.0) -> float:
     ``usual`` stands for a likeness that was not measured.
     """
     likeness = usual if clip.speaker_similarity is None else clip.speaker_similarity
-    understood = (clip.confidence or 0.0) * (1.0 - min(1.0, clip.mismatch or 0.0))
-    return max(0.0, min(1.0, likeness)) * understood
+    clarity = (clip.confidence or 0.0) * (1.0 - min(1.0, clip.mismatch or 0.0))
+    return max(0.0, min(1.0, likeness)) * clarity
 
 
 def start_speak(project: Project, args: SynthesizeArgs) -> Job:
@@ -102,13 +102,13 @@ def start_speak(project: Project, args: SynthesizeArgs) -> Job:
 
 
 def complete(project: Project, args: SynthesizeArgs) -> SynthesizeArgs:
-    """The same with a clean text, and what was left empty.
+    """The same with a clean text, without tags of SSML, and what was left empty.
 
     Raises:
         UserError: ``speak.empty``, ``speak.too_long``; see `check_settings` and `complete_voice`.
     """
     check_settings(project.info.engine, args.settings)
-    text = clean_text(args.text)
+    text = clean_text(without_tags(args.text) if has_ssml(args.text) else args.text)
     if not text:
         raise UserError("speak.empty", "There is nothing to say.", "Type a sentence.")
     if len(text) > MOST_CHARACTERS:
@@ -134,7 +134,7 @@ def speech_request(project: Project, args: SynthesizeArgs) -> SpeechRequest:
         base=args.base,
         voice=imported_voice(project.workspace, args.imported).folder if args.imported else None,
         checkpoint=checkpoint_folder(project, args.checkpoint),
-        references=tuple((reference.path, reference.text) for reference in references),
+        references=tuple(references),
         text=args.text,
         language=args.language,
         seed=args.seed,
@@ -205,7 +205,7 @@ def reference_files(project: Project, checkpoint: CheckpointRef | None, clip_ids
             raise UserError(
                 "speak.no_clip", "A chosen reference clip is no longer there.", "Choose another one.", id=clip_id
             )
-        references.append(ReferenceClip(path, text))
+        references.append(ReferenceClip(path, text, project.info.language))
     return references
 
 

@@ -20,6 +20,7 @@ from core.errors import UserError
 from core.jobs.args.speech import VoicePictureArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
+from core.reasons import reason_of
 from core.synthesis.saved_voices import MOST_PICTURE, saved_voice
 
 KINDS = (".png", ".jpg", ".jpeg", ".webp")
@@ -29,6 +30,7 @@ _MOST_BYTES = 30_000_000
 _MOST_PIXELS = 60_000_000  # of an image as it comes: what a good camera takes
 _MOST_PIXELS_KEPT = 1_000_000  # of one that comes with a voice, where it is small already
 _QUALITY = 85
+_JPEG = b"\xff\xd8\xff"
 _FAULTS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error)
 
 
@@ -72,13 +74,13 @@ def small_picture(image: BinaryIO, name: str, most_pixels: int = _MOST_PIXELS) -
         raise _too_large(name)
     image.seek(0)
     try:
-        with Image.open(image, formats=_FORMATS) as opened:
-            if opened.width * opened.height > most_pixels:  # told by its first bytes, before any of it is decoded
+        with Image.open(image, formats=_FORMATS) as picture:
+            if picture.width * picture.height > most_pixels:  # told by its first bytes, before any of it is decoded
                 raise _too_large(name)
-            opened.draft("RGB", (2 * SIDE, 2 * SIDE))  # a JPEG is decoded at a fraction of its size
+            picture.draft("RGB", (2 * SIDE, 2 * SIDE))  # a JPEG is decoded at a fraction of its size
             with contextlib.suppress(*_FAULTS):  # what it tells of itself is broken, not the image
-                ImageOps.exif_transpose(opened, in_place=True)
-            square = ImageOps.fit(opened.convert("RGBA"), (SIDE, SIDE))
+                ImageOps.exif_transpose(picture, in_place=True)
+            square = ImageOps.fit(picture.convert("RGBA"), (SIDE, SIDE))
     except (Image.DecompressionBombError, MemoryError):
         raise _too_large(name) from None
     except _FAULTS as error:
@@ -87,7 +89,7 @@ def small_picture(image: BinaryIO, name: str, most_pixels: int = _MOST_PIXELS) -
             "“{name}” is no picture that is read here ({what}).",
             "Choose a PNG, a JPEG or a WebP, or save it as one of these with another program.",
             name=name[:120],
-            what=(str(error) or type(error).__name__)[:120],
+            what=reason_of(error),
         ) from None
     # New pixels without what came along: place, time, camera, comments, a profile of colours.
     plain = Image.new("RGB", square.size, "white")
@@ -95,6 +97,15 @@ def small_picture(image: BinaryIO, name: str, most_pixels: int = _MOST_PIXELS) -
     content = io.BytesIO()
     plain.save(content, "JPEG", quality=_QUALITY)
     return base64.b64encode(content.getvalue()).decode()
+
+
+def jpeg_of(picture: str) -> bytes:
+    """The JPEG that is kept in base64; empty where what stands there is none, as somebody may have written by hand."""
+    try:
+        content = base64.b64decode(picture, validate=True) if len(picture) <= MOST_PICTURE else b""
+    except ValueError:
+        return b""
+    return content if content.startswith(_JPEG) else b""
 
 
 def remade_picture(picture: object, name: str) -> str:

@@ -56,10 +56,10 @@ class VoiceChoice:
     def wish(self, model: type[V], **fields: Any) -> V:
         """Arguments of a job for this voice; ``fields`` that say something come before the voice's own."""
         own = {name: value for name, value in self.arguments.items() if name in model.model_fields}
-        said = {name: value for name, value in fields.items() if value not in (None, "", (), {})}
-        if "settings" in own and "settings" in said:
-            said["settings"] = {**own["settings"], **said["settings"]}
-        return model(**{**own, **said})
+        values = {name: value for name, value in fields.items() if value not in (None, "", (), {})}
+        if "settings" in own and "settings" in values:
+            values["settings"] = {**own["settings"], **values["settings"]}
+        return model(**{**own, **values})
 
 
 def voices(project: Project) -> list[VoiceChoice]:
@@ -67,12 +67,12 @@ def voices(project: Project) -> list[VoiceChoice]:
     were brought in; the bases that are ready. A saved one whose checkpoint is gone is left out."""
     choices = speakers(project)
     by_id = {choice.id: choice for choice in choices}
-    saved = [
+    saved_choices = [
         replace(by_id[voice.speaker], id=voice.id, title=voice.name, saved=voice)
         for voice in saved_voices(project)
         if voice.speaker in by_id
     ]
-    return saved + choices
+    return saved_choices + choices
 
 
 def speakers(project: Project) -> list[VoiceChoice]:
@@ -158,8 +158,8 @@ def unknown_voice(id: str) -> UserError:
 
 def language_of(voice: NamedVoice) -> str:
     """What it speaks where nothing else is asked."""
-    saved = voice.choice.saved
-    return (saved.language if saved else "") or voice.project.info.language
+    voice_file = voice.choice.saved
+    return (voice_file.language if voice_file else "") or voice.project.info.language
 
 
 def reference_clips(project: Project, ids: list[str]) -> list[Clip]:

@@ -14,7 +14,7 @@ from core.audio.samples import Samples
 from core.engines.callbacks import ShouldStop
 from core.engines.registry import get_engine
 from core.engines.session import ADAPTER
-from core.engines.voice import ReferenceClip, Voice
+from core.engines.voice import Voice
 from core.errors import UserError
 from core.jobs import guest
 from core.project.workspace import Workspace
@@ -87,9 +87,9 @@ class WarmVoice:
         )
 
     def _loaded(self, request: SpeechRequest, device: str, on_stage: OnStage) -> Voice[object]:
-        imported = _stamp(request.voice / "manifest.json") if request.voice else None
+        stamp = _stamp(request.voice / "manifest.json") if request.voice else None
         checkpoint = (request.checkpoint, _stamp(request.checkpoint))
-        key = (request.engine, request.base, request.voice, imported, checkpoint, device)
+        key = (request.engine, request.base, request.voice, stamp, checkpoint, device)
         if self._voice is None or key != self._key:
             on_stage("load_voice", 0, 1)
             # Let go first: there is never room for two.
@@ -104,13 +104,13 @@ class WarmVoice:
         return self._voice
 
     def _speaker(self, voice: Voice[object], request: SpeechRequest, on_stage: OnStage) -> Any:
-        key = tuple((path, text, _stamp(path)) for path, text in request.references)
+        key = tuple((reference, _stamp(reference.path)) for reference in request.references)
         if key not in self._speakers:
             on_stage("hear_reference", 0, 1)
             if request.voice and not request.references:
                 self._speakers[key] = get_engine(request.engine).speaker(request.voice)
             else:
-                self._speakers[key] = voice.condition([ReferenceClip(path, text) for path, text in request.references])
+                self._speakers[key] = voice.condition(request.references)
         self._speakers.move_to_end(key)
         while len(self._speakers) > _MOST_SPEAKERS:
             self._speakers.popitem(last=False)

@@ -14,6 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from core.engines.voice import ReferenceClip
+
 _LENGTHS = struct.Struct("!II")  # of the JSON, of the bytes after it
 _MOST_HEADER = 4 << 20
 _MOST_BYTES = 64 << 20
@@ -27,7 +29,7 @@ class SpeechRequest(BaseModel):
         engine, base: names of the engine and of the base model.
         voice: folder of a voice that was brought in, which speaks in the base's place.
         checkpoint: its folder; None is the base itself.
-        references: recordings of the speaker, each its file and what is said in it; without any the voice's own.
+        references: recordings of the speaker; without any the voice's own.
         text, language, seed, settings: as of `core.engines.voice.Voice.speak`.
         device: ``auto``, ``cuda`` or ``cpu``.
     """
@@ -38,7 +40,7 @@ class SpeechRequest(BaseModel):
     base: str
     voice: Path | None = None
     checkpoint: Path | None = None
-    references: tuple[tuple[Path, str], ...]
+    references: tuple[ReferenceClip, ...]
     text: str
     language: str
     seed: int = 0

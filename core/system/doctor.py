@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from pydantic import SecretStr
 
 from core import REPOSITORY
+from core.reasons import reason_of
 from core.settings import Settings
 from core.system import hardware
 
@@ -193,7 +194,7 @@ def _writable(workspace: Path, existing: Path) -> Finding:
         with tempfile.TemporaryFile(dir=existing):
             return Finding("workspace", "good", values)
     except OSError as error:
-        return Finding("workspace_locked", "bad", {**values, "why": error.strerror or str(error)}, "workspace")
+        return Finding("workspace_locked", "bad", {**values, "why": reason_of(error)}, "workspace")
 
 
 def _tone(value: float, limits: tuple[float, float]) -> str:

@@ -17,6 +17,7 @@ import httpx
 
 from core.errors import DiskFull, UserError
 from core.files import fsync, sha256_file
+from core.reasons import reason_of
 
 PAUSE_S = 2.0  # before another try
 _TRIES = 5  # in a row without a single new byte
@@ -136,7 +137,7 @@ class Downloader:
             "Look at the internet connection and try again; what has come so far is kept. A local folder works too.",
             label=self.label,
             host=httpx.URL(url).host,
-            what=(str(error) or type(error).__name__)[:200],
+            what=reason_of(error),
         )
 
 

@@ -13,16 +13,6 @@ from pathlib import Path
 _QUERY = "name,memory.total,memory.free,compute_cap,utilization.gpu"
 _KEPT_S = 5.0
 _LOOKS, _RECENT_S = 8, 120.0  # so many looks within this time say how busy a card is
-# What PyTorch, the libraries of CUDA, CTranslate2 and C++ say when memory runs out.
-_NO_MEMORY = (
-    "out of memory",
-    "not enough memory",
-    "can't allocate memory",
-    "failed to allocate",
-    "alloc_failed",
-    "allocation_failed",
-    "bad_alloc",
-)
 _last: tuple[float, tuple[Card, ...]] | None = None
 _looks: deque[tuple[float, float]] = deque(maxlen=_LOOKS)  # when, and how busy the first card was
 
@@ -63,14 +53,6 @@ def free_memory() -> int | None:
         return None
     sizes = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
     return sizes[0] if sizes else None
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: a card's, or this computer's."""
-    # By name, because torch's own class is not to be imported for it.
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _NO_MEMORY)
 
 
 def _ask() -> tuple[Card, ...]:

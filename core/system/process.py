@@ -39,11 +39,11 @@ def import_heavy(name: str) -> ModuleType:
 
     The garbage collector would look again and again through half a million objects that stay: neither now nor later.
     """
-    enabled = gc.isenabled()
+    is_enabled = gc.isenabled()
     gc.disable()
     try:
         return importlib.import_module(name)
     finally:
         gc.freeze()
-        if enabled:
+        if is_enabled:
             gc.enable()

@@ -14,7 +14,6 @@ from core.damage import UNREADABLE
 from core.engines.base import Engine
 from core.engines.registry import get_engine
 from core.engines.voice import ReferenceClip
-from core.errors import reason_of
 from core.evaluation.common_test_set import common_script, said_to_be_scored
 from core.evaluation.speaker import FAULTS, raise_lost_card
 from core.files import read_json, write_atomic, write_json
@@ -24,6 +23,7 @@ from core.jobs.reporter import Reporter
 from core.listening.candidates import VOICE, Sentence, candidates
 from core.listening.comparison import Script, reference_checkpoint, script_of_samples, unspoken
 from core.project.workspace import Project
+from core.reasons import reason_of
 from core.synthesis.start import checkpoint_folder, reference_files
 from core.training.checkpoints import fingerprint
 from core.training.run import Run
@@ -31,13 +31,13 @@ from core.training.run import Run
 
 def run(job: Job, project: Project, args: CompareArgs, reporter: Reporter) -> dict[str, Any]:
     """Write what is missing; what an earlier job has spoken, or was spoken to be scored, stays."""
-    other, speaker = Run(project, args.run), Run(project, args.speaker)
-    script = common_script(project, other, speaker) if args.test_set else script_of_samples(project, other)
+    first, speaker = Run(project, args.run), Run(project, args.speaker)
+    script = common_script(project, first, speaker) if args.test_set else script_of_samples(project, first)
     pool = candidates(project)
     missing = [
-        (one, step, sentences)
-        for one in ([other, speaker] if args.test_set else [speaker])
-        for step, sentences in unspoken(script, pool, one).items()
+        (run, step, sentences)
+        for run in ([first, speaker] if args.test_set else [speaker])
+        for step, sentences in unspoken(script, pool, run).items()
     ]
     script.write()
     reporter.progress("load_engine", 0, 1)
@@ -108,12 +108,12 @@ class _Speech:
         if _noted_voice(folder) not in (None, voice_name):  # weights that bore this number before spoke it
             shutil.rmtree(folder, ignore_errors=True)
         write_json(folder / VOICE, {"voice": voice_name})
-        said = said_to_be_scored(self.script, run, step)
+        spoken_sounds = said_to_be_scored(self.script, run, step)
         for sentence in sentences:
-            if sentence in said:
-                write_atomic(folder / f"{sentence.number}.wav", said[sentence].read_bytes())
+            if sentence in spoken_sounds:
+                write_atomic(folder / f"{sentence.number}.wav", spoken_sounds[sentence].read_bytes())
                 self._next(sentence)
-        rest = [sentence for sentence in sentences if sentence not in said]
+        rest = [sentence for sentence in sentences if sentence not in spoken_sounds]
         if not rest:
             return None
         base = self.engine.base_folder(self.project.workspace.models, run.base_id)

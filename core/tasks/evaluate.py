@@ -20,6 +20,6 @@ def run(job: Job, project: Project, args: EvaluateArgs, reporter: Reporter) -> d
         ``run``, ``scored`` (checkpoints, the base among them), ``verdict`` and its ``step``.
     """
     training = Run(project, args.run_id)
-    scored = Evaluation(project, training, args, reporter).score()
+    result = Evaluation(project, training, args, reporter).score()
     verdict = scorecard(project, training).verdict
-    return {"run": training.id, "scored": scored, "verdict": verdict.kind, "step": verdict.step}
+    return {"run": training.id, "scored": result, "verdict": verdict.kind, "step": verdict.step}

@@ -63,11 +63,11 @@ def _until_stopped(config: CoachConfig, question: Messages, reporter: Reporter) 
 
     def work() -> None:
         try:
-            outcome.append(ask(config, question, _waiting(stopped)))
+            outcome.append(ask(config, question, _waiting(stop)))
         except BaseException as error:
             outcome.append(error)
 
-    stopped = threading.Event()
+    stop = threading.Event()
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     try:
@@ -75,15 +75,15 @@ def _until_stopped(config: CoachConfig, question: Messages, reporter: Reporter) 
             reporter.check_stop()
             thread.join(_LOOK_S)
     finally:
-        stopped.set()
+        stop.set()
     result = outcome[0]
     if isinstance(result, BaseException):
         raise result
     return result
 
 
-def _waiting(stopped: threading.Event) -> Callable[[float], None]:
+def _waiting(stop: threading.Event) -> Callable[[float], None]:
     def wait(seconds: float) -> None:
-        stopped.wait(seconds)
+        stop.wait(seconds)
 
     return wait

@@ -20,9 +20,9 @@ def run(job: Job, project: Project, args: FetchBaseArgs, reporter: Reporter) -> 
     """
     models = bases(project.info.engine)
     base = models.on_hub(args.address, args.paths)
-    folder = models.hub_folder(project.workspace.models, base)
-    wanted = {base.files, models.required_files}  # as it came, or as it was rewritten
-    if not any(all((folder / name).is_file() for name in names) for names in wanted):
+    folder = project.workspace.models / base.id
+    file_sets = {base.files, models.required_files}  # as it came, or as it was rewritten
+    if not any(all((folder / name).is_file() for name in names) for names in file_sets):
         folder = download(project.workspace.models, base, reporter, hub=args.hub)
     for name in models.unread_weights(folder):
         reporter.progress("rewrite_base", 0, 1, item=name)

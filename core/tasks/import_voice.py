@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.engines.registry import get_engine, language_code, light
+from core.engines.importing import too_large
+from core.engines.registry import get_engine, info, language_code, light
 from core.engines.session import ADAPTER
 from core.engines.voice import ReferenceClip
 from core.errors import DiskFull, UserError
@@ -19,6 +20,7 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project
 from core.sources.adapter_import import (
+    MOST_BYTES,
     VOICE,
     AdapterFiles,
     adapter_among,
@@ -29,7 +31,7 @@ from core.sources.adapter_import import (
 )
 from core.sources.collections.archive import Folder, Zip
 from core.sources.voice_import import opened, unreadable
-from core.synthesis.exports import brought, imported_voice
+from core.synthesis.exports import Brought, brought, imported_voice
 from core.training.sentences import held_out
 
 _STAGES, _MERGE_STAGES = ("check_voice", "verify"), ("load_base", "merge", "verify")
@@ -41,19 +43,19 @@ def run(job: Job, project: Project, args: ImportVoiceArgs, reporter: Reporter) -
     """Write ``voices/<name>`` of the workspace; it appears when it is complete and has spoken once."""
     voices, engine = project.workspace.voices, project.info.engine
     voices.mkdir(parents=True, exist_ok=True)
-    unpacked = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=voices))
+    draft = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=voices))
     title = Path(args.source).stem or project.info.name
     reporter.progress("unpack", 0, 1)
     try:
         with contextlib.ExitStack() as stack:
             content = stack.enter_context(opened(args.path, args.source))
             if adapter := adapter_among(content.names()):
-                files = _merged(project, args, adapter, content, unpacked, title, reporter)
+                files = _merged(project, args, adapter, content, draft, title, reporter)
             else:
-                files = _files(stack, content, engine, unpacked, reporter)
+                files = _files(stack, content, engine, draft, reporter)
             folder = _take(project, args, files, title, reporter)
     finally:
-        shutil.rmtree(unpacked, ignore_errors=True)
+        shutil.rmtree(draft, ignore_errors=True)
         _forget_upload(project, args.path)
     return {"voice": folder.name, "name": imported_voice(project.workspace, folder.name).name}
 
@@ -64,6 +66,7 @@ def _take(project: Project, args: ImportVoiceArgs, files: Mapping[str, Path], ti
     language = language_code(project.info.language, engine)
     reporter.progress("load_engine", 0, 1)
     own, folder = brought(files.get("manifest.json"), engine), voices / free_name(voices, slug(title, "voice"))
+    _tell_of_picture(own, title, reporter)
     get_engine(engine).import_voice(
         files,
         folder,
@@ -90,8 +93,8 @@ def _merged(
     """An adapter with the base that it was made on: the files of a whole voice, proved as an export is.
 
     Raises:
-        UserError: ``voice.engine``, ``voice.no_base``, ``voice.other_base``, ``voice.broken_adapter``,
-            ``voice.no_speaker``; as of `Engine.export`.
+        UserError: ``voice.engine``, ``voice.broken_adapter``; as of `base_here` and `Engine.export`.
+        DiskFull: ``voice.no_room``.
     """
     engine, workspace = project.info.engine, project.workspace
     voice_files = light(engine).voice_files
@@ -99,29 +102,41 @@ def _merged(
         raise _other_engine(engine)
     draft = unpacked / "adapter"
     draft.mkdir()
-    try:
-        for ours, theirs in {**adapter.names, BASE: adapter.base}.items():
-            with content.local(theirs, unpacked, reporter.check_stop) as file:
-                shutil.copyfile(file, draft / ours)
-    except OSError as error:
-        if is_full(error):
-            raise
-        raise unreadable(error) from error
+
+    def bring(names: Mapping[str, str]) -> None:
+        try:
+            for name, origin in names.items():
+                with content.local(origin, unpacked, reporter.check_stop) as file:
+                    shutil.copyfile(file, draft / name)
+        except OSError as error:
+            if is_full(error):
+                raise
+            raise unreadable(error) from error
+
+    descriptions = {ADAPTER: adapter.names[ADAPTER], BASE: adapter.base}
+    if any(content.bytes_of(name) > MOST_BYTES for name in descriptions.values()):
+        raise broken(too_large())
+    bring(descriptions)
     wish = read_base(draft / BASE)
     check_sizes(draft / ADAPTER)
-    _, base = base_here(workspace.models, wish.model_copy(update={"engine": engine}))
+    _, base = base_here(workspace, wish.model_copy(update={"engine": engine}))
+    # It is unpacked and copied; merged the voice is as large as its base, and is written once more to be looked at.
+    weights = max(path.stat().st_size for path in base.iterdir() if path.is_file())
+    _need_room(unpacked, 2 * sum(map(content.bytes_of, adapter.names.values())) + 2 * weights)
+    bring({ours: theirs for ours, theirs in adapter.names.items() if ours != ADAPTER})
     own, language = brought(draft / VOICE, engine), language_code(wish.language or project.info.language, engine)
-    references = [ReferenceClip(draft / entry.file, entry.text) for entry in wish.references]
+    _tell_of_picture(own, title, reporter)
+    references = [ReferenceClip(draft / entry.file, entry.text, language) for entry in wish.references]
     references = [clip for clip in references if clip.path.is_file()]
     if not references:
-        raise broken("no recording of the speaker")
+        raise broken(UserError("reason.no_recording", "there is no recording of the speaker"))
     (draft / BASE).unlink()
     reporter.progress("load_engine", 0, 1)
-    whole = unpacked / "whole"
+    target = unpacked / "whole"
     get_engine(engine).export(
         base,
         draft,
-        whole,
+        target,
         name=own.name or title,
         references=references,
         text=_sample_text(language, engine),
@@ -132,7 +147,17 @@ def _merged(
         on_stage=lambda stage: reporter.progress(stage, _MERGE_STAGES.index(stage), len(_MERGE_STAGES)),
         should_stop=reporter.stop_requested,
     )
-    return {ours: whole / theirs for ours, theirs in voice_files([path.name for path in whole.iterdir()]).items()}
+    return {name: target / origin for name, origin in voice_files([path.name for path in target.iterdir()]).items()}
+
+
+def _tell_of_picture(own: Brought, title: str, reporter: Reporter) -> None:
+    if own.is_picture_broken:
+        reporter.warning(
+            "voice.picture_broken",
+            "The picture that came with “{name}” is damaged, so it was left out.",
+            "Keep the voice under a name on the Voices page, and give it another one there.",
+            name=own.name or title,
+        )
 
 
 def _sample_text(language: str, engine: str) -> str:
@@ -144,12 +169,12 @@ def _other_engine(engine: str) -> UserError:
         "voice.engine",
         "This is no voice of {engine}, which the project is made with.",
         "Bring it in under Speak in a project of its own kind, or without a project.",
-        engine=engine,
+        engine=info(engine).label,
     )
 
 
 def _files(
-    stack: contextlib.ExitStack, content: Folder | Zip, engine: str, unpacked: Path, reporter: Reporter
+    stack: contextlib.ExitStack, content: Folder | Zip, engine: str, draft: Path, reporter: Reporter
 ) -> Mapping[str, Path]:
     """The files of the voice where they can be read, unpacked if they are in a zip.
 
@@ -157,28 +182,37 @@ def _files(
         UserError: ``voice.engine``, ``voice.unreadable``. DiskFull: ``voice.no_room``.
     """
     voice_files = light(engine).voice_files
-    named = voice_files(content.names()) if voice_files else {}
-    if not named:
+    names = voice_files(content.names()) if voice_files else {}
+    if not names:
         raise _other_engine(engine)
     # Its weights are written once more, and before that unpacked from a zip.
-    needed = sum(map(content.bytes_of, named.values())) * (2 if isinstance(content, Zip) else 1) + _SPARE_BYTES
-    if (free := shutil.disk_usage(unpacked).free) < needed:
-        raise DiskFull(
-            "voice.no_room",
-            "The voice needs {needed_mb} MB, but only {free_mb} MB are free.",
-            "Free some space, then bring it in again.",
-            needed_mb=needed // 1_000_000,
-            free_mb=free // 1_000_000,
-        )
+    _need_room(draft, sum(map(content.bytes_of, names.values())) * (2 if isinstance(content, Zip) else 1))
     try:
         return {
-            ours: stack.enter_context(content.local(theirs, unpacked, reporter.check_stop))
-            for ours, theirs in named.items()
+            name: stack.enter_context(content.local(origin, draft, reporter.check_stop))
+            for name, origin in names.items()
         }
     except OSError as error:
         if is_full(error):
             raise
         raise unreadable(error) from error
+
+
+def _need_room(folder: Path, size: int) -> None:
+    """Refuse what will not fit, before anything of it is written.
+
+    Raises:
+        DiskFull: ``voice.no_room``.
+    """
+    demand, free = size + _SPARE_BYTES, shutil.disk_usage(folder).free
+    if free < demand:
+        raise DiskFull(
+            "voice.no_room",
+            "The voice needs {needed_mb} MB, but only {free_mb} MB are free.",
+            "Free some space, then bring it in again.",
+            needed_mb=demand // 1_000_000,
+            free_mb=free // 1_000_000,
+        )
 
 
 def _forget_upload(project: Project, path: Path) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from core.engines.registry import get_engine
 from core.jobs.args.training import MeasurePaceArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project
 from core.training.pace import memory_mb
-from core.training.presets import preset
+from core.training.probe import prepare_probe
 
 _LONGEST_S = 20.0  # of updates, after the first
 _MOST_UPDATES = 8
@@ -24,14 +23,8 @@ def run(job: Job, project: Project, args: MeasurePaceArgs, reporter: Reporter) -
         ``step_s`` and ``eval_s``, seconds an update and a check on unseen sentences take; ``clips`` an update;
         ``memory_mb``.
     """
-    config = preset(args.preset).config(args.changes)
-    reporter.progress("load_engine", 0, 1)
-    engine = get_engine(project.info.engine)
-    base = engine.base_folder(project.workspace.models, args.base)
-    features = engine.prepare(project.datasets / args.dataset, base, project.features, reporter, device=args.device)
-    reporter.check_stop()
-    reporter.progress("load_base", 0, 1)
-    session = engine.start(config, features, base, None, device=args.device)
+    probe = prepare_probe(project, args, reporter)
+    session = probe.engine.start(probe.config, probe.features, probe.base, None, device=args.device)
     times: list[float] = []
     # The first update is slower than all others.
     while len(times) < 2 or (sum(times[1:]) < _LONGEST_S and len(times) <= _MOST_UPDATES):
@@ -45,6 +38,6 @@ def run(job: Job, project: Project, args: MeasurePaceArgs, reporter: Reporter) -
     return {
         "step_s": sum(times[1:]) / (len(times) - 1),
         "eval_s": time.monotonic() - began,
-        "clips": config.batch_size * config.accumulation,
+        "clips": probe.config.clips_per_update,
         "memory_mb": memory_mb(),
     }

@@ -13,6 +13,6 @@ from core.project.workspace import Project
 
 def run(job: Job, project: Project, args: MergeProjectArgs, reporter: Reporter) -> dict[str, Any]:
     """Bring it in, and note beside the job what came and what stayed; see `core.merge.merge`."""
-    done = merge(project.workspace.project(args.project), project, reporter)
-    keep_outcome(job, done)
-    return {**done.counts, "conflicts": len(done.conflicts)}
+    plan = merge(project.workspace.project(args.project), project, reporter)
+    keep_outcome(job, plan)
+    return {**plan.counts, "conflicts": len(plan.conflicts)}

@@ -24,9 +24,9 @@ def run(job: Job, project: Project, args: ReportArgs, reporter: Reporter) -> dic
     content = page(document)
     reporter.check_stop()
     reporter.progress("report", 1, 2)
-    printed = pdf(document)
+    pages = pdf(document)
     reporter.check_stop()
     write_atomic(folder / HTML, content)
-    write_atomic(folder / PDF, printed)
+    write_atomic(folder / PDF, pages)
     write_json(folder / "about.json", About(at=time.time(), language=document.language).model_dump())
     return {"run": args.run}

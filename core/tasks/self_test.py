@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from core.audio.samples import Samples, read, resample, write_wav
 from core.audio.synthetic import write_speech
 from core.dataset.freeze import frozen_texts
-from core.engines.registry import get_engine, light
+from core.engines.registry import get_engine, light, texts
 from core.engines.voice import SpokenWay
 from core.errors import UserError
 from core.files import read_json, write_json
@@ -52,6 +53,7 @@ def test_voice(job: Job, project: Project, args: SelfTestArgs, reporter: Reporte
     reference = reference_files(project, args.checkpoint, args.reference_clip_ids)[0]
     checkpoint = checkpoint_folder(project, args.checkpoint)
     recognizer = open_recognizer(project, args.language, args.device, reporter)
+    as_read = reader(project, base, args.language)
     rows: list[dict[str, Any]] = []
     recording: Samples | None = None
     ways = engine.self_test(
@@ -71,8 +73,8 @@ def test_voice(job: Job, project: Project, args: SelfTestArgs, reporter: Reporte
         if way.key == "recording":
             recording = way.samples
         if way.key == "checkpoint" and (live := _live(project, args, way)):
-            rows.append(_measure(job, live, recording, recognizer, args.language))
-        rows.append(_measure(job, way, recording, recognizer, args.language))
+            rows.append(_measure(job, live, recording, recognizer, args.language, as_read))
+        rows.append(_measure(job, way, recording, recognizer, args.language, as_read))
         if way.key == "vocoder" and (letters := _letters(project, args, base)) is not None:
             rows.append({"way": "vocabulary", "problem": letters})
         write_json(job.path / TABLE, {"rows": rows})
@@ -106,13 +108,18 @@ def _letters(project: Project, args: SelfTestArgs, base: Path) -> str | None:
     if missing_letters is None:
         return None
     dataset = Run(project, args.checkpoint.run_id).dataset if args.checkpoint else None
-    texts = [args.text, *(frozen_texts(dataset).values() if dataset and dataset.is_dir() else ())]
-    missing = missing_letters(base, texts)
+    lines = [args.text, *(frozen_texts(dataset).values() if dataset and dataset.is_dir() else ())]
+    missing = missing_letters(base, lines, args.language)
     return " ".join(letter.character for letter in missing if not letter.read_as and not letter.is_learnt)
 
 
 def _measure(
-    job: Job, way: SpokenWay, recording: Samples | None, recognizer: Recognizer | None, language: str
+    job: Job,
+    way: SpokenWay,
+    recording: Samples | None,
+    recognizer: Recognizer | None,
+    language: str,
+    as_read: Callable[[str], str] = str,
 ) -> dict[str, Any]:
     """A row: likeness to the recording, character errors against the text, mel distance where the same is said."""
     row: dict[str, Any] = {"way": way.key, "equals": way.equals, "is_equal": way.is_equal, "problem": ""}
@@ -123,7 +130,7 @@ def _measure(
     write = write_wav if way.key == "recording" else write_speech
     write(job.path / f"{way.key}.wav", way.samples, way.rate)
     speaker = (recording, way.rate) if way.key != "recording" else None
-    row |= judged(way.samples, way.rate, way.text, language, recognizer, speaker)
+    row |= judged(way.samples, way.rate, way.text, language, recognizer, speaker, as_read)
     if way.key == "vocoder":
         row["mel_distance"] = round(mel_distance(way.samples, recording, way.rate), 2)
     return row
@@ -136,9 +143,10 @@ def judged(
     language: str,
     recognizer: Recognizer | None,
     speaker: tuple[Samples, int] | None,
+    as_read: Callable[[str], str] = str,
 ) -> dict[str, float]:
     """``likeness`` to a speaker's recording (samples and rate) and ``errors``, a share of characters, as far as there
-    is something to measure them by."""
+    is something to measure them by; ``as_read`` tells how the engine reads a text."""
     facts: dict[str, float] = {}
     sound = resample(samples, rate, _RECOGNITION_HZ)
     if speaker is not None and likeness.available():
@@ -146,8 +154,13 @@ def judged(
         facts["likeness"] = round(float(np.dot(likeness.embed(sound), likeness.embed(reference))), 3)
     if recognizer is not None and text:
         transcript = recognizer.transcribe([sound], DecodeOptions(language=language))[0].text
-        facts["errors"] = round(cer(text, transcript, language), 3)
+        facts["errors"] = round(cer(as_read(text), as_read(transcript), language), 3)
     return facts
+
+
+def reader(project: Project, base: Path, language: str) -> Callable[[str], str]:
+    """How a base reads texts, so that numbers are written out alike in what is meant and heard."""
+    return lambda text: texts(project.info.engine).read(base, text, language).text
 
 
 def open_recognizer(project: Project, language: str, device: str, reporter: Reporter) -> Recognizer | None:

@@ -14,6 +14,7 @@ from typing import Any
 from core.checkpoint_ref import CheckpointRef
 from core.dataset.freeze import frozen_texts
 from core.engines.base import Engine
+from core.engines.manifest import verify
 from core.engines.options import TrainConfig
 from core.engines.registry import get_engine, info
 from core.engines.session import Features, TrainSession
@@ -30,12 +31,12 @@ from core.jobs.job import Job, JobView
 from core.jobs.reporter import Reporter
 from core.notifications.start import on_full_disk
 from core.project.workspace import Project
+from core.reasons import out_of_memory, reason_of
 from core.settings import Settings
 from core.synthesis.exports import exports
 from core.synthesis.saved_voices import saved_voices
 from core.synthesis.self_test import is_base_tested, start_self_test
 from core.system import cuda_errors
-from core.system.hardware import out_of_memory
 from core.training import multi_process
 from core.training.checkpoints import Checkpoints
 from core.training.config import read_config
@@ -74,7 +75,7 @@ def run(job: Job, project: Project, args: TrainArgs, reporter: Reporter) -> dict
         reporter.progress("load_engine", 0, 1)
         engine = get_engine(engine_name)
         base = engine.base_folder(project.workspace.models, args.base)
-        engine.bases.verify(base, reporter.check_stop)
+        verify(base, reporter.check_stop)
         device = args.device
         _check(job, engine, dataset, base, reporter)
         with _card_errors_told():
@@ -210,7 +211,7 @@ def _clear(project: Project, job: Job, reporter: Reporter) -> list[int]:
             "train.not_pruned",
             "Older checkpoints could not be cleared away ({what}).",
             "The training goes on; it needs more room on the disk.",
-            what=f"{type(error).__name__}: {error}"[:200],
+            what=reason_of(error),
         )
         return []
 
@@ -307,6 +308,9 @@ def _speaker(
     reporter.progress("conditioning", 0, 1)
     sentences = Sentences.frozen(run_folder, choose)
     texts = {clip.id: clip.text for clip in features.train}
-    clips = [ReferenceClip(dataset / "wavs" / f"{id_}.wav", texts.get(id_, "")) for id_ in sentences.references]
+    clips = [
+        ReferenceClip(dataset / "wavs" / f"{id_}.wav", texts.get(id_, ""), features.language)
+        for id_ in sentences.references
+    ]
     conditioning = session.voice().condition(clips)
     return SampleSpeaker(run_folder, sentences, conditioning, session.voice, reporter, device=device)

@@ -14,6 +14,7 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.records import LOW_CONFIDENCE, MISMATCH, Clip, ClipFilter, clip_title
 from core.project.workspace import Project
+from core.reasons import reason_of
 from core.transcription.base import DecodeOptions, Transcript
 from core.transcription.batch import FAULTS, transcribe_clips
 from core.transcription.load import Choice, open_model
@@ -182,7 +183,7 @@ def _set_aside(title: str, error: Exception, reporter: Reporter) -> None:
         "The clip “{clip}” could not be transcribed ({what}) and was left out.",
         "Listen to it; cut its recording into clips again, or reject it.",
         clip=title,
-        what=str(error)[:200],
+        what=reason_of(error),
     )
 
 

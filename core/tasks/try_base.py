@@ -21,7 +21,7 @@ from core.jobs.reporter import Reporter, record_of
 from core.project.workspace import Project
 from core.synthesis.base_tries import TRIES, BaseTry, answer_sets, proposal
 from core.synthesis.start import reference_files
-from core.tasks.self_test import judged, open_recognizer
+from core.tasks.self_test import judged, open_recognizer, reader
 
 
 def run(job: Job, project: Project, args: TryBaseArgs, reporter: Reporter) -> dict[str, Any]:
@@ -42,16 +42,17 @@ def run(job: Job, project: Project, args: TryBaseArgs, reporter: Reporter) -> di
     for number, answers in enumerate(sets):
         reporter.check_stop()
         reporter.progress("try_base", number, len(sets))
-        measured: dict[str, Any] = {}
+        facts: dict[str, Any] = {}
         try:
             folder = _answered(job, args.folder, number)
             models.answer(project.workspace.models, folder, answers, reporter.check_stop)
             samples, spoken_rate = _speak(engine, folder, references, args, reporter)
             write_speech(job.path / f"try-{number}.wav", samples, spoken_rate)
-            measured = judged(samples, spoken_rate, args.text, args.language, recognizer, (recording, rate))
+            as_read = reader(project, folder, args.language)
+            facts = judged(samples, spoken_rate, args.text, args.language, recognizer, (recording, rate), as_read)
         except UserError as error:  # this way nothing can be said; the others go on
-            measured = {"problem": str(error), "error": record_of(error)}
-        tries.append(BaseTry(number, answers, **measured))
+            facts = {"problem": str(error), "error": record_of(error)}
+        tries.append(BaseTry(number, answers, **facts))
         write_json(job.path / TRIES, {"tries": [asdict(base_try) for base_try in tries]})
     best = proposal(tries)
     return {"tries": len(tries), "proposal": best.number if best else -1}

@@ -6,14 +6,13 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from core.engines.registry import get_engine
 from core.engines.session import BATCH_TRIALS_S, BatchTrial
 from core.jobs.args.training import TryBatchesArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project
 from core.training.batches import keep
-from core.training.presets import preset
+from core.training.probe import prepare_probe
 
 
 def run(job: Job, project: Project, args: TryBatchesArgs, reporter: Reporter) -> dict[str, Any]:
@@ -25,20 +24,15 @@ def run(job: Job, project: Project, args: TryBatchesArgs, reporter: Reporter) ->
     Raises:
         Cancelled: Stop was pressed; what was tried by then is kept.
     """
-    config = preset(args.preset).config(args.changes)
-    reporter.progress("load_engine", 0, 1)
-    engine = get_engine(project.info.engine)
-    base = engine.base_folder(project.workspace.models, args.base)
-    features = engine.prepare(project.datasets / args.dataset, base, project.features, reporter, device=args.device)
-    reporter.check_stop()
-    reporter.progress("load_base", 0, 1)
+    probe = prepare_probe(project, args, reporter)
     trials: list[BatchTrial] = []
-    clips = config.batch_size * config.accumulation
     result, began = None, time.monotonic()
-    for trial in engine.try_batches(config, features, base, device=args.device, should_stop=reporter.stop_requested):
+    for trial in probe.engine.try_batches(
+        probe.config, probe.features, probe.base, device=args.device, should_stop=reporter.stop_requested
+    ):
         trials.append(trial)
-        result = keep(project.workspace, args, clips, trials)
-        done = min(time.monotonic() - began, BATCH_TRIALS_S)
-        reporter.progress("try_batches", done, BATCH_TRIALS_S, f"{trial.micro_batch} × {trial.accumulation}")
+        result = keep(project.workspace, args, probe.config.clips_per_update, trials)
+        elapsed_s = min(time.monotonic() - began, BATCH_TRIALS_S)
+        reporter.progress("try_batches", elapsed_s, BATCH_TRIALS_S, f"{trial.micro_batch} × {trial.accumulation}")
     best = result.best if result else None
     return {"trials": len(trials), "best": asdict(best) if best else {}}

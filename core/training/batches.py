@@ -13,8 +13,7 @@ from core.engines.session import BatchTrial
 from core.errors import UserError
 from core.files import slug, write_json
 from core.jobs.args.training import TryBatchesArgs
-from core.jobs.job import Job, busy
-from core.project.workspace import Project, Workspace
+from core.project.workspace import Workspace
 from core.system import hardware
 
 _ALIKE = 0.97  # of the best pace: who is that quick with less memory is taken
@@ -34,8 +33,8 @@ class TriedBatches:
     @property
     def best(self) -> BatchTrial | None:
         """The quickest, and of those that are about as quick the one that takes the least memory."""
-        most = max((trial.clips_per_s for trial in self.trials), default=0.0)
-        candidates = [trial for trial in self.trials if trial.fits and trial.clips_per_s >= _ALIKE * most]
+        best_pace = max((trial.clips_per_s for trial in self.trials), default=0.0)
+        candidates = [trial for trial in self.trials if trial.fits and trial.clips_per_s >= _ALIKE * best_pace]
         return min(candidates, key=lambda trial: (trial.memory_mb, -trial.clips_per_s), default=None)
 
     @property
@@ -56,17 +55,6 @@ def card_name() -> str:
     """The card that is used, or ``cpu``."""
     cards = hardware.cards()
     return cards[0].name if cards else "cpu"
-
-
-def start_trial(project: Project, args: TryBatchesArgs) -> Job:
-    """Try batches in a job, which may wait.
-
-    Raises:
-        Busy: that is under way.
-    """
-    if (job := project.latest(args.kind)) and job.alive():
-        raise busy(job.holder())
-    return project.start_job(args, gpu=True, wait=True)
 
 
 def keep(workspace: Workspace, args: TryBatchesArgs, clips: int, trials: Sequence[BatchTrial]) -> TriedBatches:

@@ -8,7 +8,6 @@ from statistics import fmean
 
 from core.engines.options import TrainConfig
 from core.jobs.args.training import MeasurePaceArgs
-from core.jobs.job import Job, busy
 from core.project.workspace import Project
 from core.training.pace import Pace
 from core.training.run import RunView, runs
@@ -34,7 +33,7 @@ def estimate(project: Project, config: TrainConfig, base_id: str | None) -> Cost
     ``None`` stands for a local folder, whichever: a run on one is a fair guess for another. An update's time goes with
     the clips it learns from; memory is only known for the same batch size.
     """
-    clips = config.batch_size * config.accumulation
+    clips = config.clips_per_update
     for run in runs(project):
         if not (Path(run.base_id).is_absolute() if base_id is None else run.base_id == base_id):
             continue
@@ -51,22 +50,11 @@ def estimate(project: Project, config: TrainConfig, base_id: str | None) -> Cost
     return Cost(config.max_steps, clips)
 
 
-def measure_pace(project: Project, args: MeasurePaceArgs) -> Job:
-    """Time a few updates in a job, which may wait.
-
-    Raises:
-        Busy: one of this project is under way, or something else of it that does not wait.
-    """
-    if (job := project.latest(args.kind)) and job.alive():
-        raise busy(job.holder())
-    return project.start_job(args, gpu=True, wait=True)
-
-
 def _seconds(view: RunView, config: TrainConfig) -> float:
     """Reckoned as the run itself does, with what it checks and speaks before the first update."""
-    was, now = (settings.batch_size * settings.accumulation for settings in (view.config, config))
     assert view.steps_per_s is not None
-    pace = Pace(step_s=now / was / view.steps_per_s, eval_s=view.eval_s or 0.0)
+    step_s = config.clips_per_update / view.config.clips_per_update / view.steps_per_s
+    pace = Pace(step_s=step_s, eval_s=view.eval_s or 0.0)
     took = [sample.took_s for sample in view.job.samples.values()]
     sample_s = fmean(took) * config.sample_sentences if took else 0.0
     return pace.eval_s + sample_s + pace.left_s(config, 0, sample_s)

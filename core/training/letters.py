@@ -17,17 +17,19 @@ def missing_letters(project: Project, dataset_id: str, base_id: str) -> tuple[Mi
     path = project.datasets / dataset_id / "metadata.csv"
     try:
         base = bases(project.info.engine).place(project.workspace.models, base_id)
-        changed = path.stat().st_mtime_ns, base.stat().st_mtime_ns if base.exists() else 0
-        return _missing(project.info.engine, path, base, changed)
+        versions = path.stat().st_mtime_ns, base.stat().st_mtime_ns if base.exists() else 0
+        return _missing(project.info.engine, project.info.language, path, base, versions)
     except (OSError, ValueError, UserError):  # what is wrong with a base or a dataset is said in its own place
         return None
 
 
 @functools.lru_cache(maxsize=16)
-def _missing(engine: str, path: Path, base: Path, _changed: tuple[int, int]) -> tuple[MissingLetter, ...] | None:
+def _missing(
+    engine: str, language: str, path: Path, base: Path, _versions: tuple[int, int]
+) -> tuple[MissingLetter, ...] | None:
     ask = light(engine).missing_letters
     if ask is None:
         return None
     with open(path, newline="", encoding="utf-8") as file:
         texts = [row[1] for row in csv.reader(file, delimiter="|", quoting=csv.QUOTE_NONE) if len(row) > 1]
-    return tuple(ask(base, texts))
+    return tuple(ask(base, texts, language))

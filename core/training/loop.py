@@ -13,7 +13,7 @@ from core.engines.session import TrainSession
 from core.errors import Cancelled
 from core.jobs import events
 from core.jobs.reporter import Reporter
-from core.system.hardware import out_of_memory
+from core.reasons import out_of_memory
 from core.training.checkpoints import Checkpoints
 from core.training.early_stopping import out_of_patience, samples_out_of_patience
 from core.training.finite import NotFinite
@@ -283,10 +283,10 @@ class Loop:
         if level and self.waits_for_room and self.disk.free_bytes >= 2 * self.disk.required_bytes:
             self._pause(False)
 
-    def _pause(self, paused: bool) -> None:
-        self.is_paused = paused
-        self.waits_for_room = self.waits_for_room and paused
-        self.reporter.emit(events.State(state="paused" if paused else "running"))
+    def _pause(self, is_paused: bool) -> None:
+        self.is_paused = is_paused
+        self.waits_for_room = self.waits_for_room and is_paused
+        self.reporter.emit(events.State(state="paused" if is_paused else "running"))
 
     def _do(self, request: Request) -> None:
         if request.do in ("pause", "resume"):

@@ -28,7 +28,7 @@ from core.engines.voice import Voice
 from core.errors import Cancelled, UserError
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.system.hardware import out_of_memory
+from core.reasons import out_of_memory, reason_of
 
 LAUNCH_VARIABLES = "VOICEWRIGHT_LAUNCHED"
 # What torch.distributed reads to find the others.
@@ -121,7 +121,7 @@ def _partner_lost(error: Exception) -> UserError:
         "train.partner_lost",
         "Another process of this training ended ({what}).",
         "What was saved is kept: resume, in one process or in several. What the other one printed says why it ended.",
-        what=str(error).splitlines()[0][:200],
+        what=reason_of(error),
     )
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from core.dataset.freeze import DatasetInfo, datasets
+from core.dataset.freeze import datasets
+from core.engines.manifest import changed_files
 from core.engines.options import TrainConfig
 from core.engines.registry import bases, texts
 from core.errors import UserError
@@ -68,14 +69,10 @@ def _dataset(project: Project, dataset_id: str) -> Prerequisite:
     frozen = next((data for data in datasets(project) if data.id == dataset_id), None)
     if frozen is None or frozen.train < _FEW_CLIPS:
         return Prerequisite("dataset", "bad", "none", {"least": _FEW_CLIPS})
-    values = _dataset_values(frozen)
+    values: dict[str, str | float] = {"train": frozen.train, "val": frozen.val, "seconds": frozen.seconds}
     if frozen.seconds < _FEW_S:
         return Prerequisite("dataset", "fair", "little", values)
     return Prerequisite("dataset", "fair" if not frozen.val else "good", "good" if frozen.val else "unchecked", values)
-
-
-def _dataset_values(frozen: DatasetInfo) -> dict[str, str | float]:
-    return {"train": frozen.train, "val": frozen.val, "seconds": frozen.seconds}
 
 
 def _letters(project: Project, dataset_id: str, base_id: str) -> Prerequisite:
@@ -101,14 +98,14 @@ def _unreadable(project: Project, dataset_id: str, base_id: str) -> int | None:
     path = project.datasets / dataset_id / "metadata.csv"
     try:
         base = bases(project.info.engine).place(project.workspace.models, base_id)
-        changed = path.stat().st_mtime_ns, base.stat().st_mtime_ns if base.exists() else 0
-        return _count_unreadable(project.info.engine, project.info.language, path, base, changed)
+        versions = path.stat().st_mtime_ns, base.stat().st_mtime_ns if base.exists() else 0
+        return _count_unreadable(project.info.engine, project.info.language, path, base, versions)
     except (OSError, ValueError, UserError):  # what is wrong with a base or a dataset is said in its own place
         return None
 
 
 @functools.lru_cache(maxsize=16)
-def _count_unreadable(engine: str, language: str, path: Path, base: Path, _changed: tuple[int, int]) -> int:
+def _count_unreadable(engine: str, language: str, path: Path, base: Path, _versions: tuple[int, int]) -> int:
     problem = texts(engine).check(base, language)
     with open(path, newline="", encoding="utf-8") as file:
         rows = csv.reader(file, delimiter="|", quoting=csv.QUOTE_NONE)
@@ -117,28 +114,28 @@ def _count_unreadable(engine: str, language: str, path: Path, base: Path, _chang
 
 def _memory(project: Project, base_id: str, preset: Preset, config: TrainConfig) -> Prerequisite:
     cards = hardware.cards()
-    needed = estimate(project, config, base_id if base_id in bases(project.info.engine).catalog else None).memory_gb
+    cost = estimate(project, config, base_id if base_id in bases(project.info.engine).catalog else None).memory_gb
     if not cards:
         verdict = "slow" if preset.min_vram_gb else "processor"
         return Prerequisite("memory", "fair", verdict, {"gb": preset.min_vram_gb})
     card = cards[0]
-    needed = needed if needed is not None else preset.min_vram_gb * _REPORTED_SHARE
-    values: dict[str, str | float] = {"card": card.name, "gb": needed, "total": card.total_gb, "free": card.free_gb}
-    if card.total_gb < needed and not config.auto_batch:
+    cost = cost if cost is not None else preset.min_vram_gb * _REPORTED_SHARE
+    values: dict[str, str | float] = {"card": card.name, "gb": cost, "total": card.total_gb, "free": card.free_gb}
+    if card.total_gb < cost and not config.auto_batch:
         return Prerequisite("memory", "bad", "small", values)
-    if card.total_gb < needed:
+    if card.total_gb < cost:
         return Prerequisite("memory", "fair", "tried", values)
-    return Prerequisite("memory", *(("fair", "taken") if card.free_gb < needed else ("good", "good")), values)
+    return Prerequisite("memory", *(("fair", "taken") if card.free_gb < cost else ("good", "good")), values)
 
 
 def _disk(project: Project, base_id: str, config: TrainConfig) -> Prerequisite:
     try:
-        needed = expected_bytes(project, config, base_id)
+        disk_bytes = expected_bytes(project, config, base_id)
     except UserError:
         return Prerequisite("disk", "fair", "unknown")
     free = shutil.disk_usage(project.path).free
-    values: dict[str, str | float] = {"gb": needed / 1e9, "free": free / 1e9}
-    return Prerequisite("disk", "bad" if free < needed else "good", "full" if free < needed else "good", values)
+    values: dict[str, str | float] = {"gb": disk_bytes / 1e9, "free": free / 1e9}
+    return Prerequisite("disk", "bad" if free < disk_bytes else "good", "full" if free < disk_bytes else "good", values)
 
 
 def _base(project: Project, base_id: str) -> Prerequisite:
@@ -153,8 +150,8 @@ def _base(project: Project, base_id: str) -> Prerequisite:
         verdict = "missing" if models.license_accepted(folder, base_id) else "license"
         return Prerequisite("base", "bad", verdict, values)
     place = models.place(folder, base_id)
-    if changed := models.changed_files(place):
-        return Prerequisite("base", "bad", "changed", {**values, "files": ", ".join(changed)})
+    if names := changed_files(place):
+        return Prerequisite("base", "bad", "changed", {**values, "files": ", ".join(names)})
     try:
         if models.questions(place):
             return Prerequisite("base", "bad", "unasked", values)

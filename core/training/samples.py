@@ -14,10 +14,11 @@ from core.checkpoint_ref import step_folder
 from core.engines.callbacks import ShouldStop
 from core.engines.light import EngineInfo
 from core.engines.voice import Voice
-from core.errors import Cancelled, UserError, reason_of
+from core.errors import Cancelled, UserError
 from core.files import read_json, write_json
 from core.jobs import events
 from core.jobs.reporter import Reporter
+from core.reasons import reason_of
 from core.system import cuda_errors
 from core.training.pace import usual
 

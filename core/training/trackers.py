@@ -18,6 +18,7 @@ from core.jobs import events
 from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
+from core.reasons import reason_of
 from core.training.sample_measures import CER, LIKENESS
 
 FOLDER = "tensorboard"
@@ -165,5 +166,5 @@ class Trackers:
                 "{name} gets nothing more: {what}.",
                 "The training goes on; its own curves are complete.",
                 name=name,
-                what=f"{type(error).__name__}: {error}"[:200],
+                what=reason_of(error),
             )

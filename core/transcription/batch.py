@@ -10,10 +10,11 @@ import numpy as np
 import soundfile
 
 from core.audio.samples import read
+from core.errors import Fault
 from core.jobs.parallel import map_in_threads
 from core.project.records import Clip
 from core.project.workspace import Project
-from core.system.hardware import out_of_memory
+from core.reasons import out_of_memory
 from core.transcription.base import SAMPLE_RATE_HZ, DecodeOptions, Recognizer, Samples, Transcript, no_speech
 from core.transcription.batches import batches, window_s
 from core.transcription.flags import is_silent, is_steady
@@ -97,7 +98,7 @@ def _transcribe_batch(
             outcomes[clip.id] = error
             continue
         if len(samples) < _SHORTEST:
-            outcomes[clip.id] = ValueError("it is empty")
+            outcomes[clip.id] = Fault("reason.empty_sound", "its sound is empty")
         elif is_silent(samples):
             outcomes[clip.id] = no_speech(options.language)
         else:

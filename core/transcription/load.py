@@ -9,6 +9,7 @@ from core.errors import UserError
 from core.jobs.parallel import map_in_threads
 from core.jobs.reporter import Reporter
 from core.project.workspace import Workspace
+from core.reasons import reason_of
 from core.transcription import builtin, download, registry
 from core.transcription.base import Recognizer, check_language
 from core.transcription.batch import Pool
@@ -68,7 +69,7 @@ def _open(model: registry.ModelLocation, path: Path, device: str, choice: Choice
                 "asr.no_card",
                 "faster-whisper cannot use the graphics card ({what}); it goes on with the processor.",
                 "For the graphics card choose openai-whisper.",
-                what=str(error)[:200],
+                what=reason_of(error),
             )
     return faster_whisper_engine.load(path, model.id, "cpu", choice.beam_size)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from core.system.hardware import cards, free_memory, out_of_memory
+from core.reasons import out_of_memory
+from core.system.hardware import cards, free_memory
 
 _I = TypeVar("_I")
 _R = TypeVar("_R")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from core.errors import Fault
 from core.transcription.openai_decoder import Decoder
 
 _THIN_OUT = 0.75  # clips that are done go once no more than this share is left: going costs a copy
@@ -120,7 +121,7 @@ def sample(
     texts = [row[: row.index(rules.end)] if rules.end in row else row for row in tokens.tolist()]
     candidates = list(zip(texts, totals.tolist(), strict=True))
     if any(math.isnan(total) for _, total in candidates):
-        raise RuntimeError("recognition gave scores that are no numbers")
+        raise Fault("reason.scores_not_numbers", "recognition gave scores that are no numbers")
     return [_likeliest(candidates[at : at + count]) for at in range(0, rows, count)]
 
 

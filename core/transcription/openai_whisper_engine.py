@@ -13,6 +13,7 @@ from torch import Tensor
 
 from core.errors import UserError
 from core.project.records import Word
+from core.reasons import reason_of
 from core.transcription import memory
 from core.transcription.base import (
     SAMPLE_RATE_HZ,
@@ -101,13 +102,13 @@ class OpenaiWhisper:
 
     def _encode(self, clips: Sequence[Samples], window: float) -> Tensor:
         """What the encoder makes of the clips, with the tail of its silence: ``(clips, frames, width)``."""
-        encoded = self._run_encoder(clips, window)
+        features = self._run_encoder(clips, window)
         if window >= WINDOW_S:
-            return encoded
+            return features
         if self._silence is None:
             self._silence = self._run_encoder([np.zeros(SAMPLE_RATE_HZ, np.float32)], WINDOW_S)[0]
-        tail = self._silence[encoded.shape[1] : encoded.shape[1] + round(TAIL_S / FRAME_S)]
-        return torch.cat([encoded, tail.expand(len(encoded), -1, -1)], 1)
+        tail = self._silence[features.shape[1] : features.shape[1] + round(TAIL_S / FRAME_S)]
+        return torch.cat([features, tail.expand(len(features), -1, -1)], 1)
 
     def _run_encoder(self, clips: Sequence[Samples], window: float) -> Tensor:
         encoder = self._model.encoder
@@ -209,7 +210,7 @@ def load(file: Path, name: str, device: str = "cpu", beam_size: int = 5) -> Open
             "The recognition model in {path} could not be read ({what}).",
             "Delete it and download it again, or choose another model.",
             path=str(file),
-            what=str(error)[:200],
+            what=reason_of(error),
         ) from error
     return OpenaiWhisper(model, name, beam_size)
 

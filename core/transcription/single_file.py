@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +25,15 @@ from core.audio.samples import read
 from core.engines.callbacks import ShouldStop, never
 from core.errors import Busy, Cancelled, UserError, described_bug
 from core.jobs.job import Job, worker_environment
-from core.jobs.reporter import Reporter, plain
+from core.jobs.reporter import Reporter, record_of
 from core.project.workspace import Workspace
+from core.reasons import failure_of
 from core.system.process import make_new_files_private, refuse_unsafe_loading
 from core.transcription.base import SAMPLE_RATE_HZ, DecodeOptions, whisper_code
 from core.transcription.load import Choice, open_model
 from core.transcription.words import without_silence
 
+log = logging.getLogger("voicewright")
 MOST_HOURS = 2.0  # of a file: its samples are in memory as a whole
 _MOST_WAITING = 4
 _LOOK_S = 0.25
@@ -79,6 +83,8 @@ def transcribe_file(wish: Wish, should_stop: ShouldStop = never) -> FileTranscri
             _turn.release()
     finally:
         _places.release()
+    if trace := answer.get("trace"):
+        log.error("a file could not be transcribed:\n%s", trace)
     if error := answer.get("error"):
         code = str(error["code"])
         user_error = UserError(code, "", "", **error["values"])
@@ -164,10 +170,12 @@ def main() -> None:
     try:
         reply = asdict(_transcribe(Wish(**json.load(sys.stdin))))
     except UserError as error:
-        reply = {"error": {"code": error.code, "text": error.text, "hint": error.hint, "values": plain(error.values)}}
+        reply = {"error": record_of(error)}
     except Exception as error:
         text = f"The file could not be transcribed ({described_bug(error)})."
-        reply = {"error": {"code": "asr.process_bug", "text": text, "hint": "Try another file.", "values": {}}}
+        bug = {"code": "asr.process_bug", "text": text, "hint": "Try another file.", "values": {}}
+        failure = failure_of(error)
+        reply = {"error": record_of(failure) if failure else bug, "trace": traceback.format_exc()}
     print(json.dumps(reply), file=answer, flush=True)
 
 

@@ -101,7 +101,7 @@ def without_silence(words: Sequence[Word], samples: Samples, rate: int) -> list[
     length = round(_LEVEL_S * rate)
     count = len(samples) // length
     power = np.square(samples[: count * length].astype(np.float64)).reshape(count, length).mean(axis=1)
-    moved = []
+    result = []
     for word in words:
         first = int(word.start_s / _LEVEL_S)
         span = power[first : max(first, int(np.ceil(word.end_s / _LEVEL_S)))]
@@ -109,8 +109,8 @@ def without_silence(words: Sequence[Word], samples: Samples, rate: int) -> list[
             silence_s = _LEVEL_S * int(np.argmax(span > _FAINT * span.max()))
             if silence_s > _LONGEST_ONSET_S:
                 word = Word(round(word.start_s + silence_s - _ONSET_S, 3), word.end_s, word.text, word.probability)
-        moved.append(word)
-    return moved
+        result.append(word)
+    return result
 
 
 def _belongs(piece: str, language: str) -> bool:

@@ -274,7 +274,7 @@ def test_a_lost_recording_is_named_by_its_title(project: Project, tmp_path: Path
     ],
 )
 def test_words_become_the_text_their_writing_wants(said: list[str], text: str) -> None:
-    words = [Word(number, number + 0.8, one) for number, one in enumerate(said)]
+    words = [Word(number, number + 0.8, text) for number, text in enumerate(said)]
     assert text_between(words, 0, 100) == text
 
 

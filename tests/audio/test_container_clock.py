@@ -17,7 +17,7 @@ from tests.audio.sounds import Samples, tone, write
 
 RATE = 48_000
 TS = "-f mpegts"
-PICTURE = ["-f", "lavfi", "-i", "color=c=blue:s=64x64:d=12:r=10"]
+PICTURE = ["-f", "lavfi", "-i", "color=c=blue:s=64x64:d=12:r=2"]
 VIDEO = ["-c:v", "mpeg4", "-map", "1:v"]
 
 

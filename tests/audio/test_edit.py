@@ -15,6 +15,7 @@ from core.audio.options import SegmentOptions
 from core.audio.samples import read
 from core.clips import edit
 from core.clips.cut import cut_clip
+from core.clips.undo_edit import undo_edit, undoable_edit
 from core.errors import Busy, UserError
 from core.jobs import locks
 from core.project.records import Clip, Source, Word
@@ -116,7 +117,7 @@ def test_words_tell_whether_the_text_of_a_part_brought_back_is_given(project: Pr
     for clip in (first, second):
         edit.remove(project, clip.id)
     back = [edit.bring_back(project, source.id, clip.start_s, clip.end_s) for clip in (first, second)]
-    assert [(one.given, one.raw_text) for one in back] == [(1, ""), (0, second.text)]
+    assert [(clip.given, clip.raw_text) for clip in back] == [(1, ""), (0, second.text)]
 
 
 def test_texts_without_spaces_are_joined_without_one(project: Project, source: Source) -> None:
@@ -154,12 +155,12 @@ def test_every_change_is_undone_in_turn_with_sound_text_and_approval(project: Pr
     edit.move_border(project, last.id, last.start_s + 0.1, last.end_s)
     edit.remove(project, clips_of(project, source)[2].id)
     edit.bring_back(project, source.id, before[2].start_s, before[2].start_s + 1)
-    done = [edit.undo(project, source.id) for _ in range(5)]
+    done = [undo_edit(project, source.id) for _ in range(5)]
     assert done == ["bring_back", "remove", "move", "split", "join"]
     assert clips_of(project, source) == before
     assert {clip.id: project.clip_file(clip.id).read_bytes() for clip in before} == sound
     with pytest.raises(UserError) as refused:
-        edit.undo(project, source.id)
+        undo_edit(project, source.id)
     assert refused.value.code == "edit.nothing_to_undo"
 
 
@@ -168,7 +169,7 @@ def test_undo_cuts_the_sound_again_where_the_trash_was_emptied(project: Project,
     edit.remove(project, before[0].id)
     for path in (project.path / "trash" / "edits").iterdir():
         path.unlink()
-    edit.undo(project, source.id)
+    undo_edit(project, source.id)
     assert clips_of(project, source) == before
 
 
@@ -179,9 +180,9 @@ def test_what_was_removed_before_the_recording_was_cut_anew_is_not_put_over_the_
     edit.remove(project, first.id)
     kept = project.store.clips()
     project.store.replace_clips(source.id, [*kept, replace(first, id=f"{source.id}-0099")])
-    assert edit.undoable(project, source.id) is None
+    assert undoable_edit(project, source.id) is None
     with pytest.raises(UserError):
-        edit.undo(project, source.id)
+        undo_edit(project, source.id)
 
 
 def test_a_left_out_part_becomes_a_clip_with_the_words_said_in_it(project: Project, source: Source) -> None:
@@ -274,7 +275,7 @@ def test_two_pages_that_change_the_same_clips_at_once_never_mix_them_up(project:
         thread.join()
     assert refused == ["clip.missing"] * 6
     after = clips_of(project, source)
-    assert all(one.end_s <= other.start_s for one, other in zip(after, after[1:], strict=False))
+    assert all(first.end_s <= other.start_s for first, other in zip(after, after[1:], strict=False))
     assert len({clip.id for clip in after}) == len(after)
 
 

@@ -73,7 +73,7 @@ def test_two_halves_of_a_word_find_together_and_all_of_it_is_one_undo(
     project: Project, source: Source, prompts: Prompts, tmp_path: Path
 ) -> None:
     _add(project, prompts, tmp_path, "Again", gain=0.5)
-    for clip in [one for one in project.store.clips() if one.seconds > 5][:3]:
+    for clip in [clip for clip in project.store.clips() if clip.seconds > 5][:3]:
         words = clip.text.split()
         step = clip.seconds / len(words)
         times = [Word(clip.start_s + n * step, clip.start_s + (n + 1) * step, w, 0.9) for n, w in enumerate(words)]
@@ -82,8 +82,8 @@ def test_two_halves_of_a_word_find_together_and_all_of_it_is_one_undo(
             project.store.edit_clip(half.id, status="approved")
     before = _facts(project)
     found = ends.open_clips(project)
-    assert len({one.clip.source_id for one in found}) == 2
-    count = ends.extend(project, [one.clip.id for one in found])
+    assert len({match.clip.source_id for match in found}) == 2
+    count = ends.extend(project, [match.clip.id for match in found])
     assert count and len(ends.open_clips(project)) < len(found)
     clips = project.store.clips()
     assert all(a.source_id != b.source_id or a.end_s <= b.start_s for a, b in zip(clips, clips[1:], strict=False))
@@ -98,7 +98,7 @@ def test_the_page_lists_doubles_and_rejects_them_with_one_undo(
     assert doubles(project) == []
     _add(project, prompts, tmp_path, "Copy", gain=0.4)
     found = doubles(project)
-    assert all(project.store.clip(one.first_id).text == project.store.clip(one.clip_id).text for one in found)
+    assert all(project.store.clip(match.first_id).text == project.store.clip(match.clip_id).text for match in found)
     assert len(found) == sum(end_s - start_s >= 1 for start_s, end_s, _ in prompts.spoken[:_SPOKEN])
     page = checks(Translator("en"), project, 4)
     assert 'data-do="reject_doubles"' in page and found[0].clip_id in page

@@ -111,7 +111,7 @@ def test_for_any_sound_and_options_clips_keep_the_limits_and_with_the_lost_parts
             continue
         assert tiles[0].start_s == 0 and tiles[-1].end_s == pytest.approx(level.seconds, abs=1e-4)
         assert all(
-            one.end_s == pytest.approx(two.start_s, abs=1.1e-4) for one, two in zip(tiles, tiles[1:], strict=False)
+            first.end_s == pytest.approx(two.start_s, abs=1.1e-4) for first, two in zip(tiles, tiles[1:], strict=False)
         )
         assert sum(span.seconds for span in tiles) == pytest.approx(level.seconds, abs=1e-3)
     assert reasons == {"pause", "short", "not_speech"}

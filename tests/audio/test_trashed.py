@@ -9,8 +9,9 @@ import pytest
 
 from core.audio.options import SegmentOptions
 from core.clips import trash as trashed
-from core.clips.edit import split, undo
+from core.clips.edit import split
 from core.clips.trash import restore_trashed_clips, trashed_clips
+from core.clips.undo_edit import undo_edit
 from core.errors import Cancelled, UserError
 from core.files import read_json, write_json
 from core.jobs.args.clips import SegmentArgs
@@ -39,7 +40,7 @@ def test_what_a_person_worked_on_goes_to_the_trash_and_its_number_stays_its_own(
     folder = project.path / "trash" / f"{source.id}-clips"
     kept = read_json(folder / "clips.json")
     assert [(clip["id"], clip["text"]) for clip in kept["clips"]] == [(second.id, "Good night.")]
-    assert [one["new"] for one in kept["revisions"]] == ["Good night."]
+    assert [revision["new"] for revision in kept["revisions"]] == ["Good night."]
     assert (folder / f"{second.id}.wav").read_bytes() == sound and not project.clip_file(second.id).exists()
     assert cut_tones(project).wait().result["trashed"] == 0
     assert [clip.id[-4:] for clip in project.store.clips()] == ["0001", "0003"]
@@ -66,17 +67,17 @@ def test_clips_in_the_trash_come_back_as_they_were(project: Project, tmp_path: P
     assert restore_trashed_clips(project, found.folder) == [clip]
     assert project.store.clips() == [first, clip] and project.clip_file(clip.id).read_bytes() == sound
     assert sorted(path.stem for path in project.clips.iterdir()) == [first.id, clip.id]
-    assert [one.new for one in project.store.revisions(clip.id)] == ["Good night.", "approved"]
+    assert [revision.new for revision in project.store.revisions(clip.id)] == ["Good night.", "approved"]
     assert trashed_clips(project) == []
     # Taken back like any other change of the clips.
-    assert undo(project, source.id) == "restore"
-    assert project.store.clips() == [first, *fresh] and all(project.clip_file(one.id).exists() for one in fresh)
+    assert undo_edit(project, source.id) == "restore"
+    assert project.store.clips() == [first, *fresh] and all(project.clip_file(clip.id).exists() for clip in fresh)
 
 
 def test_clips_that_came_back_are_in_the_trash_again_once_that_is_undone(project: Project, tmp_path: Path) -> None:
     source, clip, sound = _worked_on(project, tmp_path)
     restore_trashed_clips(project, trashed_clips(project)[0].folder)
-    undo(project, source.id)
+    undo_edit(project, source.id)
     (found,) = trashed_clips(project)
     assert found.texts == ("Good night.",)
     restore_trashed_clips(project, found.folder)
@@ -94,16 +95,16 @@ def test_what_a_person_wrote_into_the_halves_of_a_clip_outlives_the_undo_of_the_
         project.store.edit_clip(one.id, text="First half.", status="approved"),
         project.store.edit_clip(two.id, text="Second half.", status="approved"),
     ]
-    assert undo(project, source.id) == "split" and project.store.clips() == [whole]
+    assert undo_edit(project, source.id) == "split" and project.store.clips() == [whole]
     (found,) = trashed_clips(project)
     assert found.texts == ("First half.", "Second half.")
     restore_trashed_clips(project, found.folder)
     assert project.store.clips() == halves and all(project.clip_file(half.id).exists() for half in halves)
     # What nobody touched leaves nothing behind.
-    undo(project, source.id)
+    undo_edit(project, source.id)
     split(project, whole.id, 2)
     before = len(trashed_clips(project))
-    undo(project, source.id)
+    undo_edit(project, source.id)
     assert len(trashed_clips(project)) == before
 
 
@@ -116,7 +117,7 @@ def test_a_list_of_put_away_clips_is_read_once_as_long_as_it_stays(
     first = trashed_clips(project)
     assert trashed_clips(project) == first and len(read) == 1
     write_json(read[0], {**read_json(read[0]), "clips": []})
-    assert [one.count for one in trashed_clips(project)] == [0] and len(read) == 2
+    assert [entry.count for entry in trashed_clips(project)] == [0] and len(read) == 2
 
 
 def test_stop_after_the_clips_were_replaced_still_says_what_went_to_the_trash(
@@ -129,7 +130,7 @@ def test_stop_after_the_clips_were_replaced_still_says_what_went_to_the_trash(
     project.store.edit_clip(second.id, text="Good night.")
 
     def stopped(_: Project, __: Source, clip: Clip, options: SegmentOptions) -> Clip:
-        assert clip.id == first.id and [one.id for one in project.store.clips()] == [first.id]
+        assert clip.id == first.id and [clip.id for clip in project.store.clips()] == [first.id]
         raise Cancelled
 
     monkeypatch.setattr(segment, "cut_clip", stopped)
@@ -140,7 +141,7 @@ def test_stop_after_the_clips_were_replaced_still_says_what_went_to_the_trash(
         segment.run(job, project, args, Reporter(job))
     (so_far,) = cancelled.value.args
     assert (so_far["clips"], so_far["trashed"]) == (1, 1)
-    assert [one.code for one in job.read().warnings] == ["segment.trashed"]
+    assert [warning.code for warning in job.read().warnings] == ["segment.trashed"]
 
 
 def test_only_what_lies_in_the_way_goes_when_clips_come_back(project: Project, tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ def test_only_what_lies_in_the_way_goes_when_clips_come_back(project: Project, t
     folder = trashed_clips(project)[0].folder
     (project.path / "trash" / folder / f"{clip.id}.wav").unlink()  # without its sound it is cut anew
     restore_trashed_clips(project, folder)
-    assert [one.text for one in project.store.clips()] == ["First.", "Good night."]
+    assert [clip.text for clip in project.store.clips()] == ["First.", "Good night."]
     assert project.clip_file(clip.id).exists()
 
 

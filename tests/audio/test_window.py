@@ -36,7 +36,7 @@ def source(project: Project, tmp_path: Path) -> Source:
     file = write(tmp_path / "in.wav", np.concatenate(sound))
     source = add_file(project, file, title="Tones")
     spans = preview(project, source.id, options).spans
-    clips = [Clip(f"{source.id}-{n:04d}", source.id, one.start_s, one.end_s) for n, one in enumerate(spans, 1)]
+    clips = [Clip(f"{source.id}-{n:04d}", source.id, span.start_s, span.end_s) for n, span in enumerate(spans, 1)]
     project.store.replace_clips(source.id, [cut_clip(project, source, clip, options) for clip in clips])
     return source
 
@@ -44,7 +44,7 @@ def source(project: Project, tmp_path: Path) -> Source:
 def covered(parts: list[Part]) -> list[tuple[float, float]]:
     """Runs of parts that touch each other."""
     found: list[tuple[float, float]] = []
-    for part in sorted(parts, key=lambda one: one.start_s):
+    for part in sorted(parts, key=lambda entry: entry.start_s):
         if found and part.start_s == pytest.approx(found[-1][1], abs=2e-3):
             found[-1] = (found[-1][0], part.end_s)
         else:

@@ -27,8 +27,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PATIENCE_MS = 60_000
 # The whole document once; of the other tabs what is their own.
 _RUN = "([part, rules]) => axe.run(part || document, {resultTypes: ['violations'], ...rules})"
-_ALL: dict[str, list[str]] = {}
+_ALL: dict[str, Any] = {}
 _CONTRAST = {"runOnly": ["color-contrast"]}
+_NAMES = {"rules": {"color-contrast": {"enabled": False}}}
 _OPEN = "tab => document.querySelectorAll(`#page-${tab} details`).forEach((part) => { part.open = true; })"
 # What an address opens within a tab, and what is there then.
 _OPENED = (
@@ -50,13 +51,13 @@ def axe() -> str:
 @pytest.mark.parametrize(
     ("language", "checks"),
     [
-        # Each language whole in one theme; of the first also what differs in the other.
+        # One language whole in one theme; of the other theme its colours, of the other language its words.
         ("en", (("light", _ALL), ("dark", _CONTRAST))),
-        ("pt-BR", (("dark", _ALL),)),
+        ("pt-BR", (("light", _NAMES),)),
     ],
 )
 def test_no_tab_has_a_serious_fault_or_is_cut_off_at_twice_the_size(
-    page: Any, server: Server, axe: str, language: str, checks: tuple[tuple[str, dict[str, list[str]]], ...]
+    page: Any, server: Server, axe: str, language: str, checks: tuple[tuple[str, dict[str, Any]], ...]
 ) -> None:
     project = Workspace(server.workspace).create("Ana", "en")
     project.store.add_source(Source("s1", "Talk", seconds=40.0, sample_rate=16_000))
@@ -82,7 +83,8 @@ def test_no_tab_has_a_serious_fault_or_is_cut_off_at_twice_the_size(
     def look_at(name: str, part: str) -> None:
         for look, rules in checks:
             page.emulate_media(color_scheme=look)
-            page.wait_for_timeout(150)  # colours fade in
+            if rules is not _NAMES:
+                page.wait_for_timeout(150)  # colours fade in
             for fault in page.evaluate(_RUN, [part, rules])["violations"]:
                 if fault["impact"] in ("serious", "critical"):
                     faults.extend(f"{name} {look}: {fault['id']}: {node['html'][:200]}" for node in fault["nodes"])

@@ -55,7 +55,9 @@ def quiet(page: Any) -> Iterator[Any]:
     complaints: list[str] = []
     page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
     yield page
-    assert [one for one in complaints if not re.match("AbortError|Unexpected error Connection errored", one)] == []
+    assert [
+        entry for entry in complaints if not re.match("AbortError|Unexpected error Connection errored", entry)
+    ] == []
 
 
 def shown(page: Any, url: str, query: str = "") -> None:

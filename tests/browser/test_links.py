@@ -74,7 +74,7 @@ def test_a_list_is_shown_chosen_from_and_what_was_chosen_arrives(
     page.click("#add-listed")
     page.wait_for_selector("#page-sources input[data-do=title][value=Closing]")
     page.wait_for_selector(".vw-list", state="detached")
-    assert [(one.title, one.rights) for one in ana.store.sources()] == [
+    assert [(source.title, source.rights) for source in ana.store.sources()] == [
         ("Café & más", "she agreed"), ("Closing", "she agreed"),
     ]  # fmt: skip
     assert not site.hits[f"sound {IDS[0]}"] and not site.hits[f"sound {IDS[2]}"]
@@ -89,10 +89,9 @@ def test_a_video_in_a_list_is_one_video_and_its_list_is_offered(ana: Project, ow
     page.click("#add-link")
     page.wait_for_selector(".toast-body:has-text('soon')")
     page.fill("input[name=end]", "3")
-    page.wait_for_selector("form[data-do=link]:not(.busy)")
     page.click("#add-link")
     page.wait_for_selector("#page-sources input[data-do=title]")
-    assert [(one.title, round(one.seconds)) for one in ana.store.sources()] == [("Closing", 2)]
+    assert [(source.title, round(source.seconds)) for source in ana.store.sources()] == [("Closing", 2)]
     page.click("#show-list")
     page.wait_for_selector(".vw-list [data-row]")
     page.click("#close-list")

@@ -12,6 +12,13 @@ from tests.browser.conftest import Server
 PATIENCE_MS = 30_000
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+COUNT_FRAMES = """
+  window.frames_asked = 0;
+  const draw = window.requestAnimationFrame;
+  window.requestAnimationFrame = (call) => { window.frames_asked += 1; return draw.call(window, call); };
+"""
+# No frame was asked for since it was last looked.
+NOTHING_DRAWN = "() => { const before = window.drawn; window.drawn = frames_asked; return before === window.drawn; }"
 HIDE = """hidden => {
   Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
   document.dispatchEvent(new Event('visibilitychange'));
@@ -29,6 +36,7 @@ def asked(page: Any) -> list[str]:
 def test_a_page_follows_asks_nothing_while_hidden_and_catches_up_at_once(
     page: Any, server: Server, asked: list[str]
 ) -> None:
+    page.add_init_script(COUNT_FRAMES)
     project = Workspace(server.workspace).create("Ana", "en")
     page.goto(f"{server.url}/en/?project={project.slug}&tab=sources")
     page.locator("#page-sources .vw-linkbar").wait_for()
@@ -36,6 +44,7 @@ def test_a_page_follows_asks_nothing_while_hidden_and_catches_up_at_once(
     project.change(name="Bia")
     page.wait_for_function("document.querySelector('#vw-header select').selectedOptions[0].text === 'Bia'")
     page.wait_for_timeout(2500)  # what the opening brought has settled
+    page.wait_for_function(NOTHING_DRAWN, polling=1000)
     del asked[:]
     page.wait_for_timeout(3500)
     assert asked and {url.rsplit("/", 1)[-1] for url in asked} == {"live"}, "an idle page asks one thing"

@@ -29,7 +29,7 @@ from tests.synthesis.conftest import toy as toy
 from ui.html import arrive
 from ui.http.audio_routes import routes
 from ui.i18n import Translator
-from ui.parts import script as part
+from ui.parts import on_load, panel_script, script
 from ui.tabs.speak.studio import desk, layout
 from ui.tabs.speak.studio.lines import line_rows
 from ui.tabs.speak.studio.place import Place
@@ -37,9 +37,9 @@ from ui.tabs.speak.studio.place import Place
 pytestmark = pytest.mark.browser
 
 
-def script(name: str) -> str:
-    """A part's script as the page runs it."""
-    return part("live_panel.js") + part(name)
+def code(more: str = "") -> str:
+    """A panel's script as the page runs it."""
+    return f"window.vw ||= {{}};\n{panel_script()}{on_load(more)}"
 
 
 # Runs the panel's script as Gradio does, over a panel that shows `before`, then `after`.
@@ -68,7 +68,7 @@ def run(chromium: Any, before: str, after: str, mark: str = "audio") -> dict[str
     """The panel's HTML afterwards, which marked elements are the old ones, and how many of them were moved."""
     page = chromium.new_page()
     try:
-        result: dict[str, Any] = page.evaluate(RUN, [script("panel.js"), before, after, mark])
+        result: dict[str, Any] = page.evaluate(RUN, [code(), before, after, mark])
         return result
     finally:
         page.close()
@@ -106,20 +106,20 @@ def test_elements_with_keys_are_told_apart_when_their_order_changes(chromium: An
 
 def test_what_is_being_typed_is_not_taken_away(chromium: Any) -> None:
     page = chromium.new_page()
-    code = """([code]) => { document.body.innerHTML = '<div id="host"><div class="vw-panel"></div></div>';
+    fill = """([code]) => { document.body.innerHTML = '<div id="host"><div class="vw-panel"></div></div>';
       const props = { value: '<input value="a">' }; let changed;
       new Function('element', 'props', 'trigger', 'watch', code)(
         document.querySelector('#host'), props, () => {}, (_, call) => { changed = call; });
       const field = document.querySelector('input'); field.focus(); field.value = 'typed';
       props.value = '<div class="vw-job" data-key="j">job</div><input value="b">'; changed();
       return [field.isConnected, field.value, document.activeElement === field]; }"""
-    assert page.evaluate(code, [script("panel.js")]) == [True, "typed", True]
+    assert page.evaluate(fill, [code()]) == [True, "typed", True]
     page.close()
 
 
 def test_an_answer_to_an_address_that_was_left_meanwhile_does_not_lead_back(chromium: Any) -> None:
     page = chromium.new_page()
-    code = """([code, ...answers]) => { document.body.innerHTML = '<div id="host"><div class="vw-panel"></div></div>';
+    fill = """([code, ...answers]) => { document.body.innerHTML = '<div id="host"><div class="vw-panel"></div></div>';
       const props = { value: '' }, led = []; let changed;
       window.vw = { arrive: (view) => led.push(view) };
       new Function('element', 'props', 'trigger', 'watch', code)(
@@ -128,8 +128,8 @@ def test_an_answer_to_an_address_that_was_left_meanwhile_does_not_lead_back(chro
       return led; }"""
     late = arrive("clip=1", made_for="?filter=left")
     current = page.evaluate("location.search")  # nothing: a page without a query takes any answer
-    assert page.evaluate(code, [script("panel.js"), late, arrive("clip=1", made_for=current)]) == ["clip=1"]
-    assert page.evaluate(code, [script("panel.js"), arrive("clip=2"), late]) == ["clip=2"]
+    assert page.evaluate(fill, [code(), late, arrive("clip=1", made_for=current)]) == ["clip=1"]
+    assert page.evaluate(fill, [code(), arrive("clip=2"), late]) == ["clip=2"]
     page.close()
 
 
@@ -172,8 +172,8 @@ class Desk:
         page.route(f"{SITE}/**", self._answer)
         page.goto(f"{SITE}/en/")
         for name, more in (("work", ""), ("player", "player.js"), ("rows", "lines.js")):
-            code = script("panel.js") + (part(more, layout.__file__) if more else "")
-            page.evaluate(FILL, [name, code, self.html()[name]])
+            own = script(more, layout.__file__) if more else ""
+            page.evaluate(FILL, [name, code(own), self.html()[name]])
         page.evaluate(FOLLOW)
         self.heard = 0
 

@@ -50,7 +50,7 @@ def test_a_refused_form_keeps_what_was_typed_and_a_taken_one_is_empty(ana: Proje
     page.click(".vw-brand")
     page.wait_for_selector("#page-home article[data-key=clara]")
     assert page.input_value("input[name=name]") == ""
-    assert [one.title for one in ana.store.sources()] == ["Morning"]
+    assert [source.title for source in ana.store.sources()] == ["Morning"]
 
 
 def test_crossed_lengths_are_named_and_the_next_project_is_the_one_that_opens(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -45,6 +46,8 @@ def bounds(project: Project, place: int) -> tuple[float, float, str]:
 def test_the_ends_of_a_clip_are_dragged_and_nudged_into_its_recording_heard_and_taken_back(
     page: Any, server: Server, project: Project
 ) -> None:
+    held: list[Any] = []
+    page.clock.install()
     page.goto(f"{server.url}/en/?project=ana&tab=review&filter=all&clip=s1-0001")
     page.wait_for_selector(".vw-ends")
     box, grip = page.locator(".vw-ends").bounding_box(), page.locator("[data-grip=end]").bounding_box()
@@ -67,12 +70,27 @@ def test_the_ends_of_a_clip_are_dragged_and_nudged_into_its_recording_heard_and_
     page.wait_for_function("() => document.querySelector('#review-said').textContent.startsWith('Undone')")
     assert bounds(project, 0) == (5.0, 8.0, "clip 1")
 
+    page.route("**/queue/join*", lambda route: route.fulfill(status=502))  # as a proxy answers while there is no server
+    page.keyboard.press("[")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('[data-grip=start]').ariaValueNow === '5.00'")
+    page.unroute("**/queue/join*")
+
     page.keyboard.press("[")  # by keys: a tenth and a hundredth of a second later
     page.keyboard.press("Shift+ArrowRight")
     page.keyboard.press("ArrowRight")
-    page.keyboard.press("Enter")
+    page.route("**/queue/join*", lambda route: held.append(route))
+    with page.expect_request("**/queue/join*"):
+        page.keyboard.press("Enter")
     page.wait_for_function("() => document.querySelector('[data-grip=start]')?.ariaValueNow === '5.11'")
+    page.clock.fast_forward(30_000)  # on a slow computer the answer takes its time, and the end is waited for
+    page.keyboard.press("a")
+    assert len(held) == 1
+    held[0].continue_()
+    page.unroute("**/queue/join*")
     page.wait_for_function("() => document.querySelector('#review-card').dataset.clip !== 's1-0001'")
+    page.wait_for_function("() => document.activeElement.dataset.grip === 'start'")
     assert bounds(project, 0) == (5.11, 8.0, "clip 1")
     moved = project.store.clips()[0].id
     assert page.get_attribute("#review-card", "data-clip") == moved
@@ -99,12 +117,16 @@ def test_a_swipe_decides_and_neither_scrolling_nor_the_waveform_nor_the_text_doe
             page.locator(selector).first.scroll_into_view_if_needed()
             box = page.locator(selector).first.bounding_box()
             x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            start_s = time.time() - 0.2  # a tenth of a second by the events' own clock, however busy the machine is
+
+            def touch(kind: str, step: int, points: list[dict[str, float]]) -> None:
+                event = {"type": kind, "touchPoints": points, "timestamp": start_s + 0.02 * step}
+                finger.send("Input.dispatchTouchEvent", event)
+
             for step in range(6):
                 point = {"x": x + across * step / 5, "y": y + down * step / 5}
-                finger.send(
-                    "Input.dispatchTouchEvent", {"type": "touchMove" if step else "touchStart", "touchPoints": [point]}
-                )
-            finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+                touch("touchMove" if step else "touchStart", step, [point])
+            touch("touchEnd", 6, [])
 
         def statuses() -> list[str]:
             return [clip.status for clip in project.store.clips()]
@@ -125,8 +147,7 @@ def test_a_swipe_decides_and_neither_scrolling_nor_the_waveform_nor_the_text_doe
         drag(".vw-reads", -170)
         page.wait_for_selector("#review-reasons[open]")
         assert statuses()[1] == "new"
-        page.wait_for_timeout(500)  # a tap right after a swipe only stops its momentum, as the browser sees it
-        page.locator("#because-noisy").tap()
+        page.click("#because-noisy")
         page.wait_for_function("() => document.querySelector('#review-card').dataset.clip === 's1-0003'")
         assert (project.store.clip("s1-0002").status, project.store.clip("s1-0002").reason) == ("rejected", "noisy")
     finally:

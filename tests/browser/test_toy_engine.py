@@ -152,6 +152,7 @@ def test_a_long_text_is_spoken_heard_changed_and_taken_back_in_the_page(with_toy
     assert lines.nth(1).input_value() == "Hum low."
     page.locator('.vw-said[data-number="2"] [data-do="again"]').click()
     page.wait_for_selector('.vw-said.spoken[data-number="2"]')
+    page.locator('.vw-said[data-number="2"] summary').click()
     page.locator('.vw-said[data-number="2"] [data-do="again"]').click()
     page.locator('.vw-said[data-number="2"] .vw-chips button').first.click()
     page.wait_for_selector('.vw-said[data-number="2"] .vw-chips button[aria-pressed="true"] >> text="1"')
@@ -163,6 +164,14 @@ def test_a_long_text_is_spoken_heard_changed_and_taken_back_in_the_page(with_toy
     page.wait_for_function("document.querySelectorAll('.vw-said textarea')[1].value === 'Hum a line.'")
     [text] = documents(project)
     assert {row.state for row in states(project, text)} == {"spoken"} and text.name == "A song"
+
+    page.set_viewport_size({"width": 390, "height": 420})  # a phone: a line's buttons in one row, the player in reach
+    page.evaluate("document.querySelector('.vw-said:last-child').scrollIntoView({ block: 'center' })")
+    heights = page.evaluate("[...document.querySelectorAll('.vw-said .vw-facts')].map((row) => row.offsetHeight)")
+    assert len(heights) == 3 and max(heights) <= 48
+    button = page.locator("[data-play-text]").bounding_box()
+    place = [button["x"] + button["width"] / 2, button["y"] + button["height"] / 2]
+    assert page.evaluate("([x, y]) => !!document.elementFromPoint(x, y)?.closest('[data-play-text]')", place)
 
     page.locator("summary", has_text="Write files").click()
     page.locator('form[data-do="write-files"] input[name="srt"]').check()

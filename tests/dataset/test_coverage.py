@@ -28,7 +28,7 @@ def test_the_sentences_to_read_bring_more_than_as_many_others_and_none_that_was_
     candidates = all_sentences("en")
     said = candidates[:10]
     before = coverage(said, "en")
-    picks = sentences_to_read(before, candidates, said, most=12)
+    picks = sentences_to_read(before, candidates, said, limit=12)
     assert len(picks) == 12 and not set(picks) & set(said)
     assert coverage(said + picks, "en").share > coverage(said + candidates[10:22], "en").share + 0.02
     assert sentences_to_read(coverage(candidates * ENOUGH, "en"), candidates) == []

@@ -53,7 +53,7 @@ def test_each_reason_to_drop_a_clip_is_named_and_the_rest_is_used(project: Proje
 
     info = freeze(project)
 
-    why = {one["clip_id"]: one["code"] for one in read_report(info)["dropped"]}
+    why = {drop["clip_id"]: drop["code"] for drop in read_report(info)["dropped"]}
     assert why == {
         clips[0].id: "dataset.no_text",
         clips[1].id: "dataset.no_words",
@@ -204,7 +204,7 @@ def test_what_is_counted_as_used_is_exactly_what_will_be_trained_on(project: Pro
     assert set(trained.used) == {row[0] for row in _rows(info.path / "metadata.csv")} and not trained.dropped
     assert info.clips == len(trained.used) == info.train + info.val
 
-    reasons = {one["clip_id"]: one["code"] for one in frozen["dropped"]}
+    reasons = {drop["clip_id"]: drop["code"] for drop in frozen["dropped"]}
     nasty = dict(zip((clip.id for clip in clips), texts, strict=False))
     assert [nasty[clip_id] for clip_id in sorted(reasons) if clip_id in nasty] == NASTY["dropped"]
     assert {reasons.pop(clip.id) for clip in clips[-4:] if clip.id in reasons} == {
@@ -214,7 +214,7 @@ def test_what_is_counted_as_used_is_exactly_what_will_be_trained_on(project: Pro
     assert set(reasons.values()) == {
         *("dataset.unknown_characters", "dataset.no_words", "dataset.no_text", "dataset.too_many_tokens"),
     }
-    smile = next(one for one in frozen["dropped"] if one["clip_id"] == clips[texts.index("Smile 😀 today.")].id)
+    smile = next(drop for drop in frozen["dropped"] if drop["clip_id"] == clips[texts.index("Smile 😀 today.")].id)
     assert "“😀” (U+1F600 GRINNING FACE)" in smile["text"]
 
 
@@ -225,7 +225,7 @@ def test_the_verdict_on_texts_is_that_of_the_base_the_project_is_trained_on(
 
     clips = make_clips("a", 6)
     project.store.edit_clip(clips[0].id, text="Șase țări.")
-    assert [one.clip_id for one in report(project).exclusions] == []
+    assert [exclusion.clip_id for exclusion in report(project).exclusions] == []
     small = json.loads(starter_vocabulary().to_str())
     del small["model"]["vocab"]["ș"]
     folder = project.workspace.models / "xtts-v2"
@@ -233,5 +233,5 @@ def test_the_verdict_on_texts_is_that_of_the_base_the_project_is_trained_on(
     for name in FILES:
         (folder / name).write_text(json.dumps(small) if name == "vocab.json" else "")
     dropped = report(project).exclusions
-    assert [(one.clip_id, one.code) for one in dropped] == [(clips[0].id, "dataset.unknown_characters")]
+    assert [(drop.clip_id, drop.code) for drop in dropped] == [(clips[0].id, "dataset.unknown_characters")]
     assert "U+0219" in dropped[0].text

@@ -79,9 +79,9 @@ def test_coquis_own_loader_reads_ours(
     )
     learnt, held_out = load_tts_samples(BaseTTSConfig(datasets=[data]))
     assert (len(learnt), len(held_out)) == (info.train, info.val)
-    texts = {Path(one["audio_file"]).stem: one["text"].rstrip("\n") for one in [*learnt, *held_out]}
+    texts = {Path(row["audio_file"]).stem: row["text"].rstrip("\n") for row in [*learnt, *held_out]}
     assert texts == _texts(info)
-    assert all(soundfile.info(one["audio_file"]).samplerate == 22_050 for one in [*learnt, *held_out])
+    assert all(soundfile.info(row["audio_file"]).samplerate == 22_050 for row in [*learnt, *held_out])
 
 
 def test_piper_and_audiofolder_are_as_their_readers_want_them(info: DatasetInfo, tmp_path: Path) -> None:
@@ -122,14 +122,14 @@ def test_two_datasets_are_compared_by_what_came_went_and_changed(
     make_clips("b", 3)
     now = freeze(project)
     found = compare(info, now)
-    assert [(one.now_id, one.before_text, one.now_text, one.sound) for one in found.changed] == [
+    assert [(change.now_id, change.before_text, change.now_text, change.sound) for change in found.changed] == [
         (clips[0].id, TEXTS[0], "Other words.", False)
     ]
-    assert [one.before_id for one in found.went] == [clips[1].id]
-    assert {one.now_id for one in found.came} == {f"b-000{n}" for n in (1, 2, 3)}
+    assert [change.before_id for change in found.went] == [clips[1].id]
+    assert {change.now_id for change in found.came} == {f"b-000{n}" for n in (1, 2, 3)}
     assert (found.same, found.moved) == (28, 0)
     back = compare(now, info)
-    assert ([one.now_id for one in back.came], len(back.went)) == ([clips[1].id], 3)
+    assert ([change.now_id for change in back.came], len(back.went)) == ([clips[1].id], 3)
     assert compare(now, now).same == now.clips
 
 
@@ -143,5 +143,7 @@ def test_a_clip_that_was_cut_anew_is_the_same_clip_changed(
     project.clip_file("a-0099").write_bytes(project.clip_file(clips[7].id).read_bytes())
     project.store.replace_clips("a", fresh)
     found = compare(info, freeze(project))
-    assert [(one.before_id, one.now_id, one.sound) for one in found.changed] == [(clips[0].id, "a-0099", True)]
+    assert [(change.before_id, change.now_id, change.sound) for change in found.changed] == [
+        (clips[0].id, "a-0099", True)
+    ]
     assert not found.came and not found.went and found.moved == 0

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from core.engines.bases import partial_folder
 from core.engines.download import download
+from core.engines.manifest import partial_folder
 from core.engines.xtts.bases import FILES, XTTS_V2, XttsBases
 from core.errors import Cancelled, DiskFull, UserError
 from core.files import read_json

@@ -13,8 +13,9 @@ from TTS.tts.layers.xtts import tokenizer as coqui
 from core.engines.registry import info
 from core.engines.xtts.model.tiny_vocabulary import starter_vocabulary
 from core.engines.xtts.model.tokenizer import Tokenizer as OurTokenizer
-from core.engines.xtts.text import numbers, reading
+from core.engines.xtts.text import reading
 from core.engines.xtts.text.spelling import spell
+from core.spelling import numbers
 
 LANGUAGES = info("xtts").languages
 # Of each kind some; all of it must be readable in every language.
@@ -46,8 +47,8 @@ WRITTEN = [
 
 def narrow_vocabulary() -> Tokenizer:
     """As few signs as the published vocabulary has: no quotation marks, no long dashes, no currencies."""
-    known = [one for one in starter_vocabulary().get_vocab() if len(one) == 1]
-    letters = [one for one in known if unicodedata.category(one)[0] in "LM" or one in "!'(),-./:;?12345\"…"]
+    known = [entry for entry in starter_vocabulary().get_vocab() if len(entry) == 1]
+    letters = [name for name in known if unicodedata.category(name)[0] in "LM" or name in "!'(),-./:;?12345\"…"]
     special = ["[STOP]", "[UNK]", "[SPACE]", *(f"[{language}]" for language in LANGUAGES)]
     tokens = [*special, *letters, "[START]"]
     tokenizer = Tokenizer(BPE(vocab={token: n for n, token in enumerate(tokens)}, merges=[], unk_token="[UNK]"))
@@ -84,7 +85,7 @@ def test_numbers_and_signs_are_read_in_every_language_as_plain_coqui_reads_what_
         assert reading.normalize(vocabulary, shown, language) == shown, text
 
 
-@pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "ja"])
+@pytest.mark.parametrize("language", [language for language in LANGUAGES if language != "ja"])
 def test_every_abbreviation_of_coquis_is_written_out_before_it_sees_it(language: str) -> None:
     code = language.split("-")[0]
     for pattern, _ in coqui._abbreviations[code]:
@@ -199,7 +200,7 @@ def test_portuguese_is_read_as_a_brazilian_reads_it(text: str, read: str) -> Non
     assert spell(text, "pt") == read
 
 
-@pytest.mark.parametrize("language", [one.split("-")[0] for one in LANGUAGES])
+@pytest.mark.parametrize("language", [language.split("-")[0] for language in LANGUAGES])
 def test_no_number_fails_in_any_language(language: str) -> None:
     for number in (*range(0, 130), 999, 1000, 1001, 2024, 10_000, 123_456, 10**6, 10**9, 10**12, 10**15 - 1, 10**40):
         words = numbers.cardinal(number, language)

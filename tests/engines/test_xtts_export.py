@@ -12,7 +12,8 @@ import torch
 
 from core.engines.voice import ReferenceClip
 from core.engines.xtts.infer import export as exporting
-from core.engines.xtts.infer.voice import Conditioning, load_voice
+from core.engines.xtts.infer.reference import Conditioning
+from core.engines.xtts.infer.voice import load_voice
 from core.engines.xtts.model import load as model
 from core.engines.xtts.model import lora
 from core.errors import Cancelled, UserError

@@ -18,7 +18,8 @@ from core import trash
 from core.engines.callbacks import ignore, never
 from core.engines.voice import ReferenceClip
 from core.engines.xtts.infer import imported as importing
-from core.engines.xtts.infer.voice import Conditioning, load_voice
+from core.engines.xtts.infer.reference import Conditioning
+from core.engines.xtts.infer.voice import load_voice
 from core.engines.xtts.model.load import base_state, load_speakers
 from core.engines.xtts.voice_files import voice_files
 from core.errors import UserError
@@ -28,13 +29,7 @@ from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.workspace import Project, Workspace
 from core.sources.voice_import import Arrival, bring_in_files, bring_in_folder
-from core.synthesis.exports import (
-    discard_imported,
-    imported_voice,
-    imported_voices,
-    rename_imported,
-    restore_imported,
-)
+from core.synthesis.exports import discard_imported, imported_voice, imported_voices, rename_imported, restore_imported
 from core.synthesis.start import complete, speech_request
 from core.synthesis.voices import voices
 from core.synthesis.warm_voice import WarmVoice
@@ -227,6 +222,33 @@ def test_a_zip_without_a_voice_is_refused_in_the_click_and_no_project_is_made(
     with pytest.raises(UserError) as caught:
         bring_in_files(Arrival(workspace, None), [path])
     assert caught.value.code == code and not workspace.projects()
+
+
+@pytest.mark.parametrize(
+    ("names", "weights", "gb"),
+    [
+        (("config.json", "vocab.json"), "model.pth", 9),
+        (("f5.json", "vocab.txt", "reference.wav", "reference.txt"), "model.safetensors", 6),
+        (("adapter.json", "base.xtts.json"), "adapter.safetensors", 9),
+    ],
+)
+def test_what_is_larger_than_any_voice_is_refused_in_the_click_and_no_project_is_made(
+    workspace: Workspace, tmp_path: Path, names: tuple[str, ...], weights: str, gb: int
+) -> None:
+    folder = tmp_path / "ana"
+    folder.mkdir()
+    for name in names:
+        (folder / name).write_bytes(b"{}")
+    with open(folder / weights, "wb") as file:
+        file.truncate(gb * 10**9)  # which takes no room
+    for bring in (
+        lambda: bring_in_folder(Arrival(workspace, None), str(folder)),
+        lambda: bring_in_files(Arrival(workspace, None), sorted(folder.iterdir())),
+    ):
+        with pytest.raises(UserError) as caught:
+            bring()
+        assert caught.value.code == "voice.too_large" and f"{gb}.0 GB" in caught.value.text
+    assert not workspace.projects() and (folder / weights).exists()
 
 
 def test_without_a_project_one_is_made_and_a_folder_of_this_computer_stays(

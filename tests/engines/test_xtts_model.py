@@ -101,6 +101,19 @@ def test_the_packed_starter_is_expanded_to_the_very_weights_it_was_made_of(start
     assert torch.equal(model.load_dvae(folder).codebook.embed, model.load_dvae(starter).codebook.embed)
 
 
+def test_the_starters_narrow_decoder_makes_the_sound_of_the_full_one(tmp_path: Path) -> None:
+    base = make_starter(tmp_path / "base")
+    narrow = model.load_base(base)
+    facts = read_json(base / "starter.json")
+    write_json(base / "starter.json", {name: value for name, value in facts.items() if name != "decoder_width"})
+    full = model.load_base(base)
+    frames, speaker = torch.randn(1, narrow.args.gpt_n_model_channels, 8), torch.randn(1, 512, 1)
+    with torch.inference_mode():
+        ours, theirs = (xtts.hifigan_decoder.waveform_decoder(frames, g=speaker) for xtts in (narrow, full))
+    assert theirs.abs().max() > 1e-3 and torch.allclose(ours, theirs, atol=1e-5)
+    assert sum(p.numel() for p in narrow.parameters()) < sum(p.numel() for p in full.parameters()) - 10_000_000
+
+
 def test_making_a_starter_over_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(UserError, match="already holds"):

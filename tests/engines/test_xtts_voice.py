@@ -14,8 +14,9 @@ from TTS.tts.models.xtts import Xtts
 from core.engines.registry import light
 from core.engines.voice import ReferenceClip
 from core.engines.xtts.infer import generate as decode
+from core.engines.xtts.infer.reference import Conditioning
 from core.engines.xtts.infer.stream import FIRST_CODES
-from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice
+from core.engines.xtts.infer.voice import XttsVoice, load_voice
 from core.engines.xtts.model import load as model
 from core.engines.xtts.model import lora
 from core.engines.xtts.model.tokenizer import pieces
@@ -188,6 +189,7 @@ def test_stop_is_seen_within_a_sentence(voice: XttsVoice, speaker: Conditioning)
         ("a" * 5001, "en", "speak.too_long"),
         ("Hello", "xx", "engine.language"),
         ("I like 🍕 and ☂.", "en", "speak.unknown_characters"),
+        ("שלום עולם", "en", "speak.unknown_characters"),
     ],
 )
 def test_refuses_what_cannot_be_said(
@@ -196,8 +198,18 @@ def test_refuses_what_cannot_be_said(
     with pytest.raises(UserError) as caught:
         voice.speak(text, language, speaker, seed=0)
     assert caught.value.code == code
-    if code == "speak.unknown_characters":
+    if "🍕" in text:
         assert "🍕" in caught.value.text and "☂" in caught.value.text and "k" not in caught.value.values["characters"]
+
+
+@pytest.mark.parametrize(
+    "text", ["<speak>Hum <break time='1s'/> a line.</speak>", "Olá, então? São três maçãs.", "مرحبا", "a\x00b\u202e c"]
+)
+def test_markup_and_texts_of_other_languages_are_said_as_far_as_their_letters_go(
+    voice: XttsVoice, speaker: Conditioning, text: str
+) -> None:
+    samples, _ = voice.speak(text, "en", speaker, seed=0, max_seconds=0.2)
+    assert len(samples) and np.isfinite(samples).all()
 
 
 @pytest.fixture
@@ -390,7 +402,7 @@ def test_codes_are_drawn_as_torch_draws_them() -> None:
         scores[:, 50:500] = -torch.inf
         drawn = decode.Decoder._choose(scores, ours, True)
         rows = zip(scores.softmax(dim=-1), torchs, strict=True)
-        assert drawn.tolist() == [torch.multinomial(row, 1, generator=one).item() for row, one in rows]
+        assert drawn.tolist() == [torch.multinomial(row, 1, generator=entry).item() for row, entry in rows]
     assert all(torch.equal(a.get_state(), b.get_state()) for a, b in zip(ours, torchs, strict=True))
 
 

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.checkpoint_ref import CheckpointRef
+from core.engines.callbacks import never
 from core.engines.registry import languages
 from core.errors import Cancelled, UserError
 from core.evaluation import measure as evaluation_measure
 from core.evaluation import run as evaluation_run
+from core.evaluation.measure import Listener
+from core.evaluation.plan import plan
+from core.evaluation.real_voice import RealVoice
 from core.evaluation.run import Evaluation
 from core.evaluation.scorecard import recommended_step, scorecard
-from core.evaluation.scores import read_scores
+from core.evaluation.scores import ScoreFile, read_scores
 from core.evaluation.test_set import bundled, set_own_sentences
 from core.jobs.args.runs import EvaluateArgs
 from core.measures import likeness, naturalness
 from core.project.trash import bring_back, contents
+from core.training.run import Run
 from core.training.trash import discard_checkpoint
 from tests.evaluation.conftest import MakeScored, Scored, cut, save_checkpoint, whole
 
@@ -73,6 +79,34 @@ def test_what_is_scored_is_not_spoken_again_and_what_is_new_is(make_run: MakeSco
     set_own_sentences(scored.project, [next(text for text in scored.engine.sounds if text not in first), "", first[0]])
     score(scored)
     assert len(scored.engine.said) == 16  # one sentence by three voices
+
+
+def test_what_the_base_has_said_for_another_run_is_not_spoken_again(make_run: MakeScored, only_sound: None) -> None:
+    scored = make_run({0: whole, 10: whole})
+    score(scored)
+    shutil.copytree(scored.run.path, scored.project.runs / "second", ignore=shutil.ignore_patterns("scores"))
+    next((scored.run.path / "scores" / "step-000000").glob("*.wav")).write_bytes(b"RIFF")  # a broken disk
+    second = replace(scored, run=Run(scored.project, "second"))
+    assert score(second) == 2
+    assert len(scored.engine.said) == 6 + 1 + 3  # the broken one, and what the checkpoint of that run says
+    shutil.rmtree(scored.run.path)
+    assert [row.count for row in scorecard(second.project, second.run).rows] == [3, 3]
+    assert score(second) == 2 and len(scored.engine.said) == 10  # the sounds are its own
+
+
+def test_the_real_voice_is_measured_once_for_all_runs_of_a_dataset(make_run: MakeScored, only_sound: None) -> None:
+    scored = make_run({})
+    first, second, third = (scored.project.runs / name for name in (scored.run.id, "second", "third"))
+    recordings, listener = plan(scored.project, scored.run), Listener(None, "en", str)
+    counts: list[int] = []
+    RealVoice(recordings).score(first, listener, never, counts.append)
+    measured = read_scores(first, None)
+    ScoreFile.open(first, None).put(replace(score, own_likeness=0.5) for score in measured)  # as one model hears it
+    RealVoice(recordings).score(second, listener, never, counts.append)
+    assert counts == [3] and read_scores(second, None) == measured
+    fewer = replace(recordings, real=recordings.real[:2])  # each is compared with fewer others
+    RealVoice(fewer).score(third, listener, never, counts.append)
+    assert counts == [3, 2]
 
 
 def test_a_stopped_job_goes_on_where_it_was(

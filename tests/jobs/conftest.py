@@ -98,7 +98,7 @@ def start(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         return project.start_job(TrialArgs(**arguments), title="Counting", gpu=gpu)
 
     yield begin
-    for job in [job for one in project.workspace.projects() for job in one.all_jobs()]:
+    for job in [job for item in project.workspace.projects() for job in item.all_jobs()]:
         job.force_stop()
         job.wait(10)
 

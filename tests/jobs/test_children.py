@@ -55,7 +55,7 @@ def test_a_job_is_told_neither_the_password_nor_of_other_processes(
     environment = Path(f"/proc/{_pid(job)}/environ")
     until(lambda: b"SAID_TO_ALL=2" in environment.read_bytes().split(b"\0"))
     _counting(job)
-    names = {one.split(b"=")[0].decode() for one in environment.read_bytes().split(b"\0")}
+    names = {part.split(b"=")[0].decode() for part in environment.read_bytes().split(b"\0")}
     assert names.isdisjoint(told)
     job.force_stop()
     job.wait(20)

@@ -35,7 +35,7 @@ def _waiting(job: Job, place: int = 0) -> None:
 def test_who_waits_is_served_in_order_of_arrival_one_at_a_time(start: Start, workspace: Workspace) -> None:
     first = start(gpu=True, steps=1000, pace_s=0.05)
     projects = [workspace.create(f"Project {n}") for n in range(4)]
-    jobs = [one.start_job(TrialArgs(steps=2, pace_s=0.05), gpu=True, wait=True) for one in projects]
+    jobs = [project.start_job(TrialArgs(steps=2, pace_s=0.05), gpu=True, wait=True) for project in projects]
     for place, job in enumerate(jobs, 1):
         _waiting(job, place)
     view = jobs[2].read()

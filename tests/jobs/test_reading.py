@@ -99,7 +99,7 @@ def test_a_folder_is_seen_only_when_all_of_it_is_there(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(job_module, "write_json", look)
     job = Job.create(tmp_path, TrainArgs(dataset="d", base="starter"), name="run", files={"config.yaml": "a: 1\n"})
-    assert seen == [[]] and [one.id for one in jobs_in(tmp_path)] == ["run"]
+    assert seen == [[]] and [job.id for job in jobs_in(tmp_path)] == ["run"]
     assert (job.path / "config.yaml").read_text() == "a: 1\n" and job.path.stat().st_mode & 0o777 == 0o700
 
 

@@ -38,7 +38,7 @@ class WritingArgs(OtherArgs):
         (zipped(), "disk.full"),
         (sqlite3.OperationalError("database or disk is full"), "disk.full"),
         (sqlite3.OperationalError("no such table: clips"), "bug"),
-        (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "voice.wav"), "bug"),
+        (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "voice.wav"), "reason.failure"),
         (RuntimeError("unexpected pos 704 vs 598"), "bug"),
     ],
 )

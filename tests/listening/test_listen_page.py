@@ -135,3 +135,8 @@ def test_a_run_that_has_spoken_nothing_has_its_report(project: Project, tab: Tab
     words = Translator("en")
     assert words("listen.nothing") in views[tab.outputs[0]]
     assert 'id="make-report"' in views[tab.outputs[2]] and words("listen.grid") not in views[tab.outputs[2]]
+
+
+def test_a_link_of_an_earlier_version_that_numbers_its_sentence_leads_to_any(project: Project, tab: Tab) -> None:
+    panel = tab.outputs[0]
+    assert tab.refresh(project, "sentence=2")[panel] == tab.refresh(project, "")[panel]

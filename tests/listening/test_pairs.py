@@ -24,7 +24,7 @@ from core.listening import making, notes
 from core.listening.candidates import REAL, candidates, sentences
 from core.listening.listeners import listeners
 from core.listening.notes import audio_file
-from core.listening.pairs import Heard, following_pair, next_pair, reveal, undo, vote
+from core.listening.pairs import Playtime, following_pair, next_pair, reveal, undo, vote
 from core.listening.ranking import table
 from core.listening.sounds import LEAD_S, aligned
 from core.project.workspace import Project
@@ -62,7 +62,7 @@ def test_a_pair_is_one_sentence_and_tells_nothing_of_the_checkpoints(project: Pr
     pair = next_pair(project)
     known = json.dumps(asdict(pair))
     assert run not in known and "Deep" not in known and "step" not in known and ":" not in pair.left + pair.right
-    originals = {sha256_file(path) for one in candidates(project) for path in one.samples.values()}
+    originals = {sha256_file(path) for candidate in candidates(project) for path in candidate.samples.values()}
     pitches = []
     for sound in (pair.left, pair.right):
         path = audio_file(project, sound)
@@ -138,9 +138,9 @@ def test_left_to_itself_it_brings_every_pair_and_every_sentence_once_before_any_
         pair = next_pair(project, listener="ana")
         vote(project, pair.id, "same", "ana")
         assert (project.store.votes()[-1].sentence, project.store.votes()[-1].listener) == (pair.text, "ana")
-    heard = Counter(frozenset((one.left, one.right)) for one in project.store.votes())
+    heard = Counter(frozenset((vote.left, vote.right)) for vote in project.store.votes())
     assert len(heard) == 3 and set(heard.values()) == {2}
-    assert len({(frozenset((one.left, one.right)), one.sentence) for one in project.store.votes()}) == 6
+    assert len({(frozenset((vote.left, vote.right)), vote.sentence) for vote in project.store.votes()}) == 6
     ranking = table(project)
     assert (ranking.votes, ranking.compared_pairs, ranking.pairs) == (6, 3, 3)
 
@@ -162,12 +162,12 @@ def test_a_vote_counts_only_after_enough_of_both_was_heard(project: Project) -> 
     _run(project, "run", (0, 10))
     pair = next_pair(project)
     assert all(1.1 < seconds < 1.4 for seconds in pair.enough_s)  # of two seconds each, and a lead
-    for heard in (Heard(0.0, 2.0), Heard(2.0, 0.9), Heard(-5.0, 2.0)):
+    for playtime in (Playtime(0.0, 2.0), Playtime(2.0, 0.9), Playtime(-5.0, 2.0)):
         with pytest.raises(UserError) as refused:
-            vote(project, pair.id, "left", heard=heard)
+            vote(project, pair.id, "left", playtime=playtime)
         assert refused.value.code == "listening.not_heard"
     assert project.store.votes() == []
-    assert vote(project, pair.id, "left", heard=Heard(2.0, 1.3)).winner == "left"
+    assert vote(project, pair.id, "left", playtime=Playtime(2.0, 1.3)).winner == "left"
 
 
 def test_the_same_sound_twice_is_a_check_that_does_not_count_in_the_ranking(

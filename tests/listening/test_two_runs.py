@@ -27,6 +27,7 @@ from core.project.workspace import Project
 from core.tasks import compare
 from core.training.checkpoints import HASHES, fingerprint
 from core.training.run import Run
+from core.training.samples import FILE
 from tests.listening.made_up import add_run, make_project, speech, write_sound
 from ui.i18n import LANGUAGES, Translator
 from ui.tabs.listen.two_runs import two_runs_view
@@ -141,6 +142,26 @@ def test_both_runs_speak_the_test_set_after_one_reference_and_compare_by_it(two:
     assert next_pair(two, *refs, "One more.").text == "One more."
 
 
+def test_where_the_list_of_texts_is_lost_no_sound_is_given_another_text(two: Project, one_sentence: str) -> None:
+    set_own_sentences(two, ["A sentence of my own."])
+    speak_test_set(two)
+    [folder] = two.spoken.iterdir()
+    (folder / FILE).write_text("{")
+    before = {path.name for path in folder.glob("*/*/*.wav")}
+    set_own_sentences(two, ["Another one."])  # numbered anew, it would stand for the first one's sounds
+    speak_test_set(two)
+    assert {path.name for path in folder.glob("*/*/*.wav")} > before
+    by_text = {sentence.text for candidate in candidates(two) for sentence in candidate.samples}
+    assert {"Another one.", one_sentence} <= by_text and not {"", "A sentence of my own."} & by_text
+    numbers = [
+        sentence.number
+        for candidate in candidates(two)
+        for sentence in candidate.samples
+        if sentence.spoken_with == folder.name
+    ]
+    assert min(numbers) == len(before)
+
+
 def test_what_was_spoken_to_be_scored_is_not_spoken_again(two: Project, one_sentence: str) -> None:
     run = Run(two, "calm-voice")
     voice, line = fingerprint(run.base_id, run.checkpoints.folder(10)), Line("short", one_sentence)
@@ -151,7 +172,7 @@ def test_what_was_spoken_to_be_scored_is_not_spoken_again(two: Project, one_sent
     scores.put([Score(key, "short", one_sentence, sound=str(sound.relative_to(run.path)))])
     assert speak_test_set(two)[0] == {"sentences": 6, "checkpoints": 3}
     assert [text for text, _ in _Voice.said].count(one_sentence) == 2
-    ten = next(one for one in candidates(two) if one.checkpoint == CheckpointRef(run.id, 10))
+    ten = next(candidate for candidate in candidates(two) if candidate.checkpoint == CheckpointRef(run.id, 10))
     copies = [path for sentence, path in ten.samples.items() if sentence.text == one_sentence]
     assert [path.read_bytes() for path in copies] == [sound.read_bytes()]
 

@@ -43,7 +43,9 @@ def test_every_clip_is_measured_and_a_bad_one_is_named(project: Project, make_cl
     project.clip_file(clips[1].id).write_bytes(b"RIFF, but not really")
     view = start_measure(project).wait()
     assert view.status == "done", view
-    assert [one.code for one in view.warnings] == ["measure.clip_failed"] and clips[1].id in view.warnings[0].text
+    (warning,) = view.warnings
+    assert warning.code == "measure.clip_failed" and warning.values["what"]["code"] == "reason.broken_file"
+    assert clips[1].id in warning.values["what"]["values"]["words"]
     expected = {"measured": 3, "failed": 1, "left": 0, "missing": [], "flagged": 0, "voices": 1}
     assert view.result == expected
     for clip in project.store.clips():
@@ -99,7 +101,7 @@ def test_without_the_optional_packages_the_rest_is_measured(
     clips = make_clips(3)
     result = measure_clips(project, clips, reporter)
     assert result["measured"] == 3 and result["missing"] == ["Resemblyzer", "speechmos"]
-    assert [one.code for one in warnings(reporter)] == ["measure.no_likeness", "measure.no_naturalness"]
+    assert [warning.code for warning in warnings(reporter)] == ["measure.no_likeness", "measure.no_naturalness"]
     assert all(clip.snr_db is not None and clip.naturalness is None for clip in project.store.clips())
     assert measure_clips(project, project.store.clips(), reporter)["measured"] == 0
 
@@ -132,7 +134,9 @@ def test_a_clip_outside_of_its_recording_is_set_aside(
     project.store.replace_clips("s1", [clips[0], beyond])
     result = measure_clips(project, project.store.clips(), reporter)
     assert (result["measured"], result["failed"]) == (1, 1)
-    assert [one.values["clip"] for one in warnings(reporter) if one.code == "measure.clip_failed"] == ["s1, 8:20"]
+    assert [warning.values["clip"] for warning in warnings(reporter) if warning.code == "measure.clip_failed"] == [
+        "s1, 8:20"
+    ]
 
 
 # ---- Voices

@@ -44,14 +44,14 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
         chosen = Settings(_env_file=None, **{"workspace": tmp_path / "workspace", **settings})  # type: ignore
         app = create_app(chosen, build)
-        one = TestClient(app, base_url=HERE, follow_redirects=False, client=(peer, 50000))
-        one.__enter__()
-        opened.append(one)
-        return one
+        http = TestClient(app, base_url=HERE, follow_redirects=False, client=(peer, 50000))
+        http.__enter__()
+        opened.append(http)
+        return http
 
     yield make
-    for one in opened:
-        one.__exit__(None, None, None)
+    for http in opened:
+        http.__exit__(None, None, None)
 
 
 @contextmanager

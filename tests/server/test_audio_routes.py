@@ -61,7 +61,7 @@ def filled(project: Project) -> Project:
 
 
 @pytest.fixture
-def one(client: Client, filled: Project) -> TestClient:
+def http(client: Client, filled: Project) -> TestClient:
     """The application over that project."""
     return client(workspace=filled.workspace.path)
 
@@ -78,10 +78,10 @@ KINDS = [
 
 @pytest.mark.parametrize(("what", "media_type"), KINDS, ids=lambda value: str(value[0]))
 def test_each_kind_is_served_under_the_address_the_page_uses(
-    one: TestClient, filled: Project, what: tuple[str | int, ...], media_type: str
+    http: TestClient, filled: Project, what: tuple[str | int, ...], media_type: str
 ) -> None:
     address = audio_url(filled.slug, str(what[0]), *what[1:])
-    answer = one.get(f"{HERE}/en/{address}")
+    answer = http.get(f"{HERE}/en/{address}")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == media_type
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -91,21 +91,21 @@ def test_each_kind_is_served_under_the_address_the_page_uses(
     assert len(samples) == 2205
 
 
-def test_a_part_can_be_asked_for(one: TestClient, filled: Project) -> None:
-    whole = one.get(f"/audio/{filled.slug}/clip/s1-0001").content
-    part = one.get(f"/audio/{filled.slug}/clip/s1-0001", headers={"Range": "bytes=100-199"})
+def test_a_part_can_be_asked_for(http: TestClient, filled: Project) -> None:
+    whole = http.get(f"/audio/{filled.slug}/clip/s1-0001").content
+    part = http.get(f"/audio/{filled.slug}/clip/s1-0001", headers={"Range": "bytes=100-199"})
     assert part.status_code == 206
     assert part.headers["content-range"] == f"bytes 100-199/{len(whole)}"
     assert part.content == whole[100:200]
-    assert one.get(f"/audio/{filled.slug}/clip/s1-0001", headers={"Range": "bytes=999999-"}).status_code == 416
+    assert http.get(f"/audio/{filled.slug}/clip/s1-0001", headers={"Range": "bytes=999999-"}).status_code == 416
 
 
-def test_what_the_browser_has_is_not_sent_again_until_it_changes(one: TestClient, filled: Project) -> None:
+def test_what_the_browser_has_is_not_sent_again_until_it_changes(http: TestClient, filled: Project) -> None:
     path = f"/audio/{filled.slug}/clip/s1-0001"
-    etag = one.get(path).headers["etag"]
-    assert one.get(path, headers={"If-None-Match": etag}).status_code == 304
+    etag = http.get(path).headers["etag"]
+    assert http.get(path, headers={"If-None-Match": etag}).status_code == 304
     (filled.clips / "s1-0001.wav").write_bytes(b"RIFF, cut anew")
-    again = one.get(path, headers={"If-None-Match": etag})
+    again = http.get(path, headers={"If-None-Match": etag})
     assert (again.status_code, again.content) == (200, b"RIFF, cut anew")
 
 
@@ -165,24 +165,24 @@ FORGED = [
 
 
 @pytest.mark.parametrize("path", FORGED)
-def test_forged_ids_traversals_and_links_give_nothing(one: TestClient, filled: Project, path: str) -> None:
+def test_forged_ids_traversals_and_links_give_nothing(http: TestClient, filled: Project, path: str) -> None:
     # Sent as it stands: a client library would tidy the dots away before they reach the server.
     for raw in (path, path.replace("{p}", filled.slug)):
-        request = one.build_request("GET", HERE)
+        request = http.build_request("GET", HERE)
         request.url = request.url.copy_with(raw_path=raw.encode())
-        answer = one.send(request)
+        answer = http.send(request)
         assert answer.status_code in (404, 422), raw
         assert SECRET not in answer.content
         assert b"/tmp" not in answer.content
 
 
-def test_a_missing_and_a_forbidden_sound_look_the_same(one: TestClient, filled: Project) -> None:
-    missing, forbidden = (one.get(f"/audio/{filled.slug}/clip/{id_}") for id_ in ("nothing", "out"))
+def test_a_missing_and_a_forbidden_sound_look_the_same(http: TestClient, filled: Project) -> None:
+    missing, forbidden = (http.get(f"/audio/{filled.slug}/clip/{id_}") for id_ in ("nothing", "out"))
     assert (missing.status_code, missing.content) == (forbidden.status_code, forbidden.content)
 
 
-def test_an_export_is_downloaded_as_a_zip_without_what_links_lead_to(one: TestClient, filled: Project) -> None:
-    answer = one.get(f"{HERE}/en/{download_url(filled.slug, 'my-voice')}")
+def test_an_export_is_downloaded_as_a_zip_without_what_links_lead_to(http: TestClient, filled: Project) -> None:
+    answer = http.get(f"{HERE}/en/{download_url(filled.slug, 'my-voice')}")
     assert answer.headers["content-disposition"] == 'attachment; filename="my-voice.zip"'
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None

@@ -30,7 +30,7 @@ def filled(project: Project) -> Project:
 
 
 @pytest.fixture
-def one(client: Client, filled: Project) -> TestClient:
+def http(client: Client, filled: Project) -> TestClient:
     """The application over that project."""
     return client(workspace=filled.workspace.path)
 
@@ -40,8 +40,8 @@ def at(address: str) -> str:
     return address.removeprefix("..")
 
 
-def test_a_stretch_says_what_is_in_it(one: TestClient, filled: Project) -> None:
-    answer = one.get(at(window_url(filled.slug, "s1")), params={"start": 0, "end": 10, "columns": 200})
+def test_a_stretch_says_what_is_in_it(http: TestClient, filled: Project) -> None:
+    answer = http.get(at(window_url(filled.slug, "s1")), params={"start": 0, "end": 10, "columns": 200})
     assert answer.status_code == 200 and answer.headers["cache-control"] == "private, no-store"
     seen = answer.json()
     (clip,) = [part for part in seen["parts"] if part["kind"] == "clip"]
@@ -53,48 +53,48 @@ def test_a_stretch_says_what_is_in_it(one: TestClient, filled: Project) -> None:
     assert len(seen["low"]) == len(seen["high"]) == 200 and max(seen["high"]) == 50
 
 
-def test_no_request_gets_more_than_a_screen_can_hold(one: TestClient, filled: Project) -> None:
-    answer = one.get(at(window_url(filled.slug, "s1")), params={"start": -5, "end": 1e9, "columns": 10**9})
+def test_no_request_gets_more_than_a_screen_can_hold(http: TestClient, filled: Project) -> None:
+    answer = http.get(at(window_url(filled.slug, "s1")), params={"start": -5, "end": 1e9, "columns": 10**9})
     seen = answer.json()
     assert (seen["start"], seen["end"]) == (0, 90) and len(seen["low"]) == 2000
-    sound = one.get(at(piece_url(filled.slug, "s1", 0, 1e9)))
+    sound = http.get(at(piece_url(filled.slug, "s1", 0, 1e9)))
     assert soundfile.info(io.BytesIO(sound.content)).duration == pytest.approx(LONGEST_PIECE_S)
 
 
 def test_a_piece_is_exactly_the_sound_between_its_times_and_can_be_asked_for_in_parts(
-    one: TestClient, filled: Project
+    http: TestClient, filled: Project
 ) -> None:
     address = at(piece_url(filled.slug, "s1", 10.25, 11.0))
-    whole = one.get(address)
+    whole = http.get(address)
     assert (whole.status_code, whole.headers["content-type"]) == (200, "audio/wav")
     samples, rate = soundfile.read(io.BytesIO(whole.content))
     wanted, _ = soundfile.read(filled.source_file("s1"), start=round(10.25 * RATE), stop=11 * RATE)
     assert rate == RATE and np.abs(samples - wanted).max() < 1e-3
-    part = one.get(address, headers={"range": "bytes=100-199"})
+    part = http.get(address, headers={"range": "bytes=100-199"})
     assert (part.status_code, part.content) == (206, whole.content[100:200])
     assert part.headers["content-range"] == f"bytes 100-199/{len(whole.content)}"
-    assert one.get(address, headers={"range": "bytes=99999999-"}).status_code == 416
+    assert http.get(address, headers={"range": "bytes=99999999-"}).status_code == 416
 
 
 @pytest.mark.parametrize("source", ["s2", "..", "%2e%2e%2fs1", "s1.flac"])
-def test_what_is_no_recording_is_not_there(one: TestClient, filled: Project, source: str) -> None:
+def test_what_is_no_recording_is_not_there(http: TestClient, filled: Project, source: str) -> None:
     for last in ("window", "piece.wav"):
-        answer = one.get(f"/clips/{filled.slug}/{source}/{last}", params={"start": 0, "end": 1})
+        answer = http.get(f"/clips/{filled.slug}/{source}/{last}", params={"start": 0, "end": 1})
         assert answer.status_code == 404
-    assert one.get("/clips/nobody/s1/window", params={"start": 0, "end": 1}).status_code == 404
+    assert http.get("/clips/nobody/s1/window", params={"start": 0, "end": 1}).status_code == 404
 
 
-def test_a_lost_recording_is_not_there_and_bad_settings_are_refused(one: TestClient, filled: Project) -> None:
+def test_a_lost_recording_is_not_there_and_bad_settings_are_refused(http: TestClient, filled: Project) -> None:
     address = at(window_url(filled.slug, "s1"))
-    bad = one.get(address, params={"start": 0, "end": 1, "options": '{"threshold_dbfs": 5}'})
+    bad = http.get(address, params={"start": 0, "end": 1, "options": '{"threshold_dbfs": 5}'})
     assert bad.status_code == 422
     for path in Path(filled.sources).iterdir():
         path.unlink()
-    assert one.get(address, params={"start": 0, "end": 1}).status_code == 404
-    assert one.get(at(piece_url(filled.slug, "s1", 0, 1))).status_code == 404
+    assert http.get(address, params={"start": 0, "end": 1}).status_code == 404
+    assert http.get(at(piece_url(filled.slug, "s1", 0, 1))).status_code == 404
 
 
 @pytest.mark.parametrize(("start", "end"), [("inf", "1"), ("nan", "1"), ("0", "inf"), ("0", "nan")])
-def test_times_that_are_none_are_refused(one: TestClient, filled: Project, start: str, end: str) -> None:
+def test_times_that_are_none_are_refused(http: TestClient, filled: Project, start: str, end: str) -> None:
     for address in (piece_url(filled.slug, "s1"), window_url(filled.slug, "s1")):
-        assert one.get(at(address), params={"start": start, "end": end}).status_code == 422
+        assert http.get(at(address), params={"start": start, "end": end}).status_code == 422

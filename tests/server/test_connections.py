@@ -165,11 +165,11 @@ def test_where_there_are_too_many_the_one_that_waits_longest_makes_room(serve: S
         read_until(connection, b"began\n\r\n")
     silent = [opened(port) for _ in range(20)]
     assert httpx.get(f"http://127.0.0.1:{port}/", timeout=20).status_code == 200
-    assert all(rest(one) == b"" for one in silent[:15]), "the oldest were closed"
-    for one in busy:
-        one.settimeout(0.3)
+    assert all(rest(connection) == b"" for connection in silent[:15]), "the oldest were closed"
+    for http in busy:
+        http.settimeout(0.3)
         with pytest.raises(TimeoutError):
-            one.recv(1)
+            http.recv(1)
 
 
 def test_where_all_are_at_work_one_more_is_told_so(serve: Serve) -> None:

@@ -33,23 +33,23 @@ def test_strange_wishes(header: str, lang: str | None) -> None:
 
 
 def test_both_pages_are_there_each_with_its_own_title(client: Client) -> None:
-    one = client()
-    assert "Stand-in en" in one.get("/en/").text
-    assert "Stand-in pt-BR" in one.get("/pt-BR/").text
-    assert one.get("/pt-BR").headers["location"] == "/pt-BR/"
-    assert one.get("/de/").status_code == 404
+    http = client()
+    assert "Stand-in en" in http.get("/en/").text
+    assert "Stand-in pt-BR" in http.get("/pt-BR/").text
+    assert http.get("/pt-BR").headers["location"] == "/pt-BR/"
+    assert http.get("/de/").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/en/", "/voice/en/"])
 def test_with_a_prefix_the_page_answers_stripped_and_kept(client: Client, path: str) -> None:
-    one = client(root_path="voice/")
-    assert '"root":"http://127.0.0.1:7860/voice/en"' in one.get(path).text
-    assert one.get(f"{path}config").status_code == 200
-    assert one.get(path.replace("en/", "health")).json()["checks"]["workspace"] == "ok"
-    assert one.get("/voicemail/en/").status_code == 404
+    http = client(root_path="voice/")
+    assert '"root":"http://127.0.0.1:7860/voice/en"' in http.get(path).text
+    assert http.get(f"{path}config").status_code == 200
+    assert http.get(path.replace("en/", "health")).json()["checks"]["workspace"] == "ok"
+    assert http.get("/voicemail/en/").status_code == 404
 
 
 def test_a_page_is_built_when_it_is_first_asked_for(client: Client) -> None:
-    pages = (one := client()).app.state.pages  # type: ignore[attr-defined]
-    one.get("/en/")
+    pages = (http := client()).app.state.pages  # type: ignore[attr-defined]
+    http.get("/en/")
     assert [lang for lang, page in pages.items() if page.is_built] == ["en"]

@@ -272,7 +272,7 @@ def test_help_installs_nothing(machine: Machine) -> None:
 
 
 CHECKS = ["ruff check .", "ruff format --check .", "mypy "]
-PYTEST = "pytest -n 4 --dist loadfile --no-loadscope-reorder"
+PYTEST = "pytest -n 5 --dist loadfile --no-loadscope-reorder"
 
 
 def test_the_tests_are_run_with_the_checks_and_their_failure_is_told(machine: Machine) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 from starlette.types import Message, Receive, Scope, Send
 
@@ -23,8 +24,8 @@ PASSWORD = "ein gutes Passwort €"
 OPEN = {"/health", "/login"}
 
 
-def log_in(one: TestClient, password: str = PASSWORD, user: str = "voicewright") -> int:
-    return int(one.post("/login", data={"user": user, "password": password}).status_code)
+def log_in(http: TestClient, password: str = PASSWORD, user: str = "voicewright") -> int:
+    return int(http.post("/login", data={"user": user, "password": password}).status_code)
 
 
 def test_a_long_answer_is_broken_off_once_its_key_is_revoked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,9 +54,33 @@ def test_a_long_answer_is_broken_off_once_its_key_is_revoked(tmp_path: Path, mon
     assert sent == [b"", b"one", b"two"]
 
 
-def all_routes(one: TestClient) -> set[tuple[str, str]]:
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_key_revoked_before_a_slow_answer_begins_gives_401(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    monkeypatch.setattr(login, "_LOOK_S", 0.0)
+    settings = Settings(_env_file=None, workspace=tmp_path, password=PASSWORD)  # type: ignore[call-arg]
+    keys = ApiKeys(settings)
+    token = keys.create("Kitchen")
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        keys.revoke(keys.all()[0].id)
+        try:
+            await PlainTextResponse("late")(scope, receive, send)
+        except ConnectionResetError:
+            if fails:  # as what catches every error within the application answers
+                await PlainTextResponse("bug", 500)(scope, receive, send)
+            raise
+
+    client = TestClient(login.LoginGuard(slow, Sessions(settings), keys, ""))
+    answer = client.get("/api/v1/voices", headers={"X-API-Key": token})
+    assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+    assert answer.json()["code"] == "login.needed"
+
+
+def all_routes(http: TestClient) -> set[tuple[str, str]]:
     """Every route of the application and of both Gradio apps, closed ones too, as (method, path)."""
-    app = one.app
+    app = http.app
     assert isinstance(app, FastAPI)
     found: set[tuple[str, str]] = set()
 
@@ -75,27 +100,28 @@ def all_routes(one: TestClient) -> set[tuple[str, str]]:
 
 
 def test_no_route_answers_without_login(client: Client) -> None:
-    one = client(password=PASSWORD)
-    routes = all_routes(one)
+    http = client(password=PASSWORD)
+    routes = all_routes(http)
     assert {
         ("POST", "/en/gradio_api/queue/join"),
         ("GET", "/pt-BR/config"),
         ("GET", "/audio/{slug}/clip/{id}"),
+        ("POST", "/api/v1/projects/{slug}/clips/undo"),
     } <= routes
     assert len(routes) > 100
     for method, path in sorted(routes):
         if path in OPEN:
             continue
-        answer = one.request(method, path.replace("{", "").replace("}", "").replace(":path", ""))
+        answer = http.request(method, path.replace("{", "").replace("}", "").replace(":path", ""))
         assert answer.status_code == 401, f"{method} {path}"
 
 
 def test_a_browser_is_led_to_the_login_page(client: Client) -> None:
-    one = client(password=PASSWORD, root_path="/voice")
-    answer = one.get("/voice/en/", headers={"Accept": "text/html"})
+    http = client(password=PASSWORD, root_path="/voice")
+    answer = http.get("/voice/en/", headers={"Accept": "text/html"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/voice/login?next=%2Fvoice%2Fen%2F")
-    assert "Password" in one.get("/voice/login").text
-    assert "Senha" in one.get("/login", headers={"Accept-Language": "pt-BR,en;q=0.5"}).text
+    assert "Password" in http.get("/voice/login").text
+    assert "Senha" in http.get("/login", headers={"Accept-Language": "pt-BR,en;q=0.5"}).text
 
 
 def test_the_login_page_needs_nothing_from_elsewhere(client: Client) -> None:
@@ -105,44 +131,44 @@ def test_the_login_page_needs_nothing_from_elsewhere(client: Client) -> None:
 
 
 def test_logging_in_opens_the_page_and_logging_out_closes_it(client: Client) -> None:
-    one = client(password=PASSWORD)
-    assert log_in(one, "wrong") == 401
-    assert one.get("/en/").status_code == 401
-    assert log_in(one, user="someone") == 401
-    assert log_in(one) == 303
-    assert one.get("/en/").status_code == 200
-    assert one.get("/login").status_code == 303
-    assert one.post("/logout").status_code == 303
-    assert one.get("/en/").status_code == 401
+    http = client(password=PASSWORD)
+    assert log_in(http, "wrong") == 401
+    assert http.get("/en/").status_code == 401
+    assert log_in(http, user="someone") == 401
+    assert log_in(http) == 303
+    assert http.get("/en/").status_code == 200
+    assert http.get("/login").status_code == 303
+    assert http.post("/logout").status_code == 303
+    assert http.get("/en/").status_code == 401
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(client: Client) -> None:
-    one = client(password=PASSWORD)
-    cookie = one.post("/login", data={"user": "voicewright", "password": PASSWORD}).headers["set-cookie"].lower()
+    http = client(password=PASSWORD)
+    cookie = http.post("/login", data={"user": "voicewright", "password": PASSWORD}).headers["set-cookie"].lower()
     assert "httponly" in cookie
     assert "samesite=lax" in cookie
     assert "; secure" not in cookie
-    one.base_url = "https://127.0.0.1:7860"  # type: ignore[assignment]
-    one.cookies.clear()
-    secure = one.post("/login", data={"user": "voicewright", "password": PASSWORD}).headers["set-cookie"].lower()
+    http.base_url = "https://127.0.0.1:7860"  # type: ignore[assignment]
+    http.cookies.clear()
+    secure = http.post("/login", data={"user": "voicewright", "password": PASSWORD}).headers["set-cookie"].lower()
     assert "; secure" in secure
 
 
 def test_of_a_hundred_guesses_ten_are_looked_at(client: Client) -> None:
-    one = client(password=PASSWORD)
-    answers = [log_in(one, f"guess {number}") for number in range(99)]
+    http = client(password=PASSWORD)
+    answers = [log_in(http, f"guess {number}") for number in range(99)]
     assert answers == [401] * 10 + [429] * 89
-    last = one.post("/login", data={"user": "voicewright", "password": PASSWORD})
+    last = http.post("/login", data={"user": "voicewright", "password": PASSWORD})
     assert last.status_code == 429, "the right password is not looked at either"
     assert 1 <= int(last.headers["retry-after"]) <= 61
 
 
 def test_an_open_session_is_not_locked_out_by_someone_elses_guesses(client: Client) -> None:
-    one = client(password=PASSWORD)
-    assert log_in(one) == 303
+    http = client(password=PASSWORD)
+    assert log_in(http) == 303
     for number in range(20):
-        assert log_in(one, f"guess {number}") in (401, 429)
-    assert one.get("/en/").status_code == 200
+        assert log_in(http, f"guess {number}") in (401, 429)
+    assert http.get("/en/").status_code == 200
 
 
 def test_user_and_password_are_compared_whole(tmp_path: Path) -> None:
@@ -153,9 +179,9 @@ def test_user_and_password_are_compared_whole(tmp_path: Path) -> None:
 
 
 def test_without_a_password_there_is_no_login(client: Client) -> None:
-    one = client()
-    assert one.get("/en/").status_code == 200
-    assert one.get("/login").headers["location"] == "/"
+    http = client()
+    assert http.get("/en/").status_code == 200
+    assert http.get("/login").headers["location"] == "/"
 
 
 @pytest.mark.parametrize("size", [5_000, 5_000_000])
@@ -201,12 +227,12 @@ def test_addresses_that_logged_in_are_bounded_too() -> None:
 def test_each_refused_login_is_one_line_without_anything_that_was_typed(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    one = client(password=PASSWORD, peer="203.0.113.7")
+    http = client(password=PASSWORD, peer="203.0.113.7")
     forged = {"X-Forwarded-For": "1.2.3.4", "User-Agent": "x\tlogin refused for 9.9.9.9"}
     for number in range(11):
-        log_in(one, f"guess {number}\n2026-01-01 login refused for 9.9.9.9", user="ana\r\nevil")
-    one.post("/login", data={"user": "voicewright", "password": "geheim"}, headers=forged)
-    one.post("/login", content=b"x" * 5000)
+        log_in(http, f"guess {number}\n2026-01-01 login refused for 9.9.9.9", user="ana\r\nevil")
+    http.post("/login", data={"user": "voicewright", "password": "geheim"}, headers=forged)
+    http.post("/login", content=b"x" * 5000)
     lines = [record.getMessage() for record in caplog.records if record.name == "voicewright.login"]
     line = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4} voicewright: login refused for 203\.0\.113\.7 \(([\w ]+)\)"
     reasons = [re.fullmatch(line, text).group(1) for text in lines]  # type: ignore[union-attr]
@@ -234,24 +260,24 @@ PLACES = [
 @pytest.mark.parametrize("root", ["", "/voice"])
 @pytest.mark.parametrize("place", PLACES)
 def test_a_deep_link_survives_the_login(client: Client, place: str, root: str) -> None:
-    one = client(password=PASSWORD, root_path=root)
-    led = one.get(f"{root}{place}", headers={"Accept": "text/html"})
+    http = client(password=PASSWORD, root_path=root)
+    led = http.get(f"{root}{place}", headers={"Accept": "text/html"})
     assert led.status_code == 303
-    form = one.get(led.headers["location"])
+    form = http.get(led.headers["location"])
     assert 'method="post"' in form.text
     assert "action=" not in form.text, "the form goes to where it stands, the way back with it"
-    wrong = one.post(led.headers["location"], data={"user": "voicewright", "password": "wrong"})
+    wrong = http.post(led.headers["location"], data={"user": "voicewright", "password": "wrong"})
     assert wrong.status_code == 401
-    done = one.post(led.headers["location"], data={"user": "voicewright", "password": PASSWORD})
+    done = http.post(led.headers["location"], data={"user": "voicewright", "password": PASSWORD})
     assert (done.status_code, done.headers["location"]) == (303, f"{root}{place}")
-    again = one.get(led.headers["location"])
+    again = http.get(led.headers["location"])
     assert (again.status_code, again.headers["location"]) == (303, f"{root}{place}")
 
 
 def test_the_login_page_speaks_the_language_of_the_page_behind_it(client: Client) -> None:
-    one = client(password=PASSWORD)
-    assert "Senha" in one.get("/login?next=%2Fpt-BR%2F", headers={"Accept-Language": "en"}).text
-    assert "Password" in one.get("/login?next=%2Fen%2F", headers={"Accept-Language": "pt-BR"}).text
+    http = client(password=PASSWORD)
+    assert "Senha" in http.get("/login?next=%2Fpt-BR%2F", headers={"Accept-Language": "en"}).text
+    assert "Password" in http.get("/login?next=%2Fen%2F", headers={"Accept-Language": "pt-BR"}).text
 
 
 @pytest.mark.parametrize(
@@ -310,7 +336,7 @@ def test_the_way_back_leads_to_no_other_site(place: str, root: str) -> None:
 
 @pytest.mark.parametrize("root", ["", "/voice"])
 def test_a_login_leads_to_no_other_site(client: Client, root: str) -> None:
-    one = client(password=PASSWORD, root_path=root)
+    http = client(password=PASSWORD, root_path=root)
     places = [
         "//evil.example",
         "/\\evil.example",
@@ -319,7 +345,7 @@ def test_a_login_leads_to_no_other_site(client: Client, root: str) -> None:
         "/%0d%0aSet-Cookie:%20a=b",
     ]
     for place in [*places, "/\x00//evil.example", "/log%69n", "", "/" + "a" * 3000]:
-        done = one.post("/login", params={"next": place}, data={"user": "voicewright", "password": PASSWORD})
+        done = http.post("/login", params={"next": place}, data={"user": "voicewright", "password": PASSWORD})
         assert (done.status_code, done.headers["location"]) == (303, f"{root}/"), place
 
 

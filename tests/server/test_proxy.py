@@ -94,14 +94,14 @@ PROXIES = [
 ]
 
 
-@pytest.fixture
-def proxy(request: pytest.FixtureRequest, tmp_path: Path, behind: int) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def proxy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, behind: int) -> Iterator[str]:
     """A proxy before the server; gives the address people would type."""
     which, strip = request.param
-    port = free_port()
-    command = which(tmp_path, port, behind, strip)
-    with open(tmp_path / "proxy.log", "wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "HOME": str(tmp_path)})
+    folder, port = tmp_path_factory.mktemp("proxy"), free_port()
+    command = which(folder, port, behind, strip)
+    with open(folder / "proxy.log", "wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "HOME": str(folder)})
     try:
         wait_until_up(f"http://127.0.0.1:{port}/", process)
         yield f"http://127.0.0.1:{port}"
@@ -113,7 +113,7 @@ def proxy(request: pytest.FixtureRequest, tmp_path: Path, behind: int) -> Iterat
 def run(client: httpx.Client, root: str, name: str, data: list[str]) -> list[tuple[float, list[str]]]:
     """Run an event as the page does; gives (seconds since the start, outputs) as each came in."""
     config = client.get(f"{root}/config").json()
-    number = next(one["id"] for one in config["dependencies"] if one["api_name"] == name)
+    number = next(dependency["id"] for dependency in config["dependencies"] if dependency["api_name"] == name)
     session = f"session-{name}"
     job = {"data": data, "fn_index": number, "session_hash": session}
     origin = str(httpx.URL(root).copy_with(path="/")).rstrip("/")

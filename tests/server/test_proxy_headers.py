@@ -19,9 +19,9 @@ PROXY = "10.0.0.5"
 OUTSIDE = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "voice.example.org", "Host": "voice.example.org"}
 
 
-def log_in(one: TestClient, password: str = PASSWORD, **headers: str) -> Any:
+def log_in(http: TestClient, password: str = PASSWORD, **headers: str) -> Any:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return one.post("/login", data={"user": "voicewright", "password": password}, headers=named)
+    return http.post("/login", data={"user": "voicewright", "password": password}, headers=named)
 
 
 def through(client: Client, trusted: bool, **settings: str) -> TestClient:
@@ -32,41 +32,43 @@ def through(client: Client, trusted: bool, **settings: str) -> TestClient:
 
 @pytest.mark.parametrize("trusted", [True, False])
 def test_the_cookie_is_kept_to_https_if_the_proxy_is_trusted(client: Client, trusted: bool) -> None:
-    one = through(client, trusted)
-    cookie = one.post("/login", data={"user": "voicewright", "password": PASSWORD}, headers=OUTSIDE)
+    http = through(client, trusted)
+    cookie = http.post("/login", data={"user": "voicewright", "password": PASSWORD}, headers=OUTSIDE)
     assert ("; secure" in cookie.headers["set-cookie"].lower()) is trusted
     assert cookie.headers["set-cookie"].startswith("__Host-voicewright-443=" if trusted else "voicewright-80=")
 
 
 @pytest.mark.parametrize("trusted", [True, False])
 def test_the_page_finds_its_own_address_as_the_browser_has_it(client: Client, trusted: bool) -> None:
-    one = through(client, trusted)
+    http = through(client, trusted)
     inside = {**OUTSIDE, "Host": "voice.example.org:7860"}
-    token = one.post("/login", data={"user": "voicewright", "password": PASSWORD}, headers=inside).headers["set-cookie"]
-    page = one.get("/en/", headers={**inside, "Cookie": token.split(";")[0]})
+    token = http.post("/login", data={"user": "voicewright", "password": PASSWORD}, headers=inside).headers[
+        "set-cookie"
+    ]
+    page = http.get("/en/", headers={**inside, "Cookie": token.split(";")[0]})
     root = re.findall(r'"root":"([^"]*)"', page.text)[0]
     assert root == ("https://voice.example.org/en" if trusted else "http://voice.example.org:7860/en")
 
 
 def test_ten_wrong_guesses_behind_a_trusted_proxy_lock_out_nobody_else(client: Client) -> None:
-    one = through(client, trusted=True)
+    http = through(client, trusted=True)
     for number in range(12):
         # What stands further left was made up by the one who guesses.
-        answer = log_in(one, "wrong", X_Forwarded_For=f"198.51.100.{number}, 203.0.113.66")
+        answer = log_in(http, "wrong", X_Forwarded_For=f"198.51.100.{number}, 203.0.113.66")
         assert answer.status_code == (401 if number < 10 else 429)
-    assert log_in(one, X_Forwarded_For="203.0.113.7").status_code == 303
+    assert log_in(http, X_Forwarded_For="203.0.113.7").status_code == 303
 
 
 def test_nobody_gets_more_guesses_by_headers_of_their_own(client: Client) -> None:
-    one = client(peer="198.51.100.9", password=PASSWORD, trusted_proxies=PROXY)
-    answers = [log_in(one, "wrong", X_Forwarded_For=f"198.51.100.{number}").status_code for number in range(12)]
+    http = client(peer="198.51.100.9", password=PASSWORD, trusted_proxies=PROXY)
+    answers = [log_in(http, "wrong", X_Forwarded_For=f"198.51.100.{number}").status_code for number in range(12)]
     assert answers == [401] * 10 + [429] * 2
 
 
 def test_a_peer_that_is_ignored_is_named_once_in_the_log(client: Client, caplog: pytest.LogCaptureFixture) -> None:
-    one = through(client, trusted=False)
+    http = through(client, trusted=False)
     for _ in range(3):
-        one.get("/health", headers={"X-Forwarded-For": "203.0.113.7"})
+        http.get("/health", headers={"X-Forwarded-For": "203.0.113.7"})
     lines = [record.getMessage() for record in caplog.records if "VOICEWRIGHT_TRUSTED_PROXIES" in record.getMessage()]
     assert len(lines) == 1
     assert f"VOICEWRIGHT_TRUSTED_PROXIES={PROXY}" in lines[0]
@@ -74,20 +76,20 @@ def test_a_peer_that_is_ignored_is_named_once_in_the_log(client: Client, caplog:
 
 def test_a_forwarded_name_does_not_open_the_door_to_another_name(client: Client) -> None:
     """A page of an attacker's name that points at this computer may send X-Forwarded-Host itself."""
-    one = client(peer="127.0.0.1")
-    assert one.get("/en/config", headers={"Host": "evil.example", "X-Forwarded-Host": "localhost"}).status_code == 403
-    assert one.get("/en/config", headers={"Host": "localhost", "X-Forwarded-Host": "evil.example"}).status_code == 403
+    http = client(peer="127.0.0.1")
+    assert http.get("/en/config", headers={"Host": "evil.example", "X-Forwarded-Host": "localhost"}).status_code == 403
+    assert http.get("/en/config", headers={"Host": "localhost", "X-Forwarded-Host": "evil.example"}).status_code == 403
 
 
 @pytest.mark.parametrize("language", ["en", "pt-BR"])
 def test_a_name_that_is_not_answered_is_told_with_what_to_do(client: Client, language: str) -> None:
-    one = client()
-    text = one.get("/en/", headers={"Host": "voicewright_upstream", "Accept-Language": language}).text
+    http = client()
+    text = http.get("/en/", headers={"Host": "voicewright_upstream", "Accept-Language": language}).text
     assert "voicewright_upstream" in text
     assert "VOICEWRIGHT_ALLOWED_HOSTS" in text
     assert "proxy_set_header Host $http_host;" in text
     assert ("navegador" in text) is (language == "pt-BR")
-    missing = one.get("/en/", headers=[("Host", "localhost"), ("Host", "127.0.0.1")])  # type: ignore[arg-type]
+    missing = http.get("/en/", headers=[("Host", "localhost"), ("Host", "127.0.0.1")])  # type: ignore[arg-type]
     assert missing.status_code == 403
     assert "proxy_set_header Host $http_host;" in missing.text
 
@@ -100,10 +102,10 @@ def test_a_form_sent_through_a_proxy_that_loses_the_host_is_told_so(client: Clie
 
 
 def test_no_header_breaks_out_of_the_script_that_compares_addresses(client: Client) -> None:
-    one = client(peer=PROXY, password=PASSWORD, allowed_hosts="a.example")
-    text = one.get("/login", headers={"Host": "a.example:80</script><b>"}).text
+    http = client(peer=PROXY, password=PASSWORD, allowed_hosts="a.example")
+    text = http.get("/login", headers={"Host": "a.example:80</script><b>"}).text
     assert "</script><b>" not in text
-    text = one.get("/login", headers={"Host": "a.example", "X-Forwarded-Host": "a.example"}).text
+    text = http.get("/login", headers={"Host": "a.example", "X-Forwarded-Host": "a.example"}).text
     assert text.count("</script>") == 1
     assert f"VOICEWRIGHT_TRUSTED_PROXIES={PROXY}" in text
 

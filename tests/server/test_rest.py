@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import io
 import json
 import math
 import re
@@ -19,13 +21,19 @@ import numpy as np
 import openai
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 
+from core.clips import review
 from core.engines.registry import get_engine
 from core.errors import Busy, UserError
+from core.files import disk_full
 from core.jobs import events, locks
 from core.jobs.args.clips import SegmentArgs
 from core.jobs.job import Job
+from core.jobs.reporter import Reporter
+from core.project.records import Clip, Source, Word
 from core.project.workspace import Project, Workspace
+from core.reasons import reason_of
 from core.settings import Settings
 from core.studio import documents
 from core.synthesis import speaking
@@ -34,9 +42,11 @@ from tests.audio.sounds import silence, tone, write
 from tests.server.conftest import HERE, finish
 from tests.synthesis.conftest import toy as toy
 from ui.http.api import openai_transcriptions
+from ui.http.api.problem import problem_of
 from ui.http.api.rest import app as rest
 from ui.http.api.rest import projects
 from ui.http.api.rest.idempotency import Answers
+from ui.http.api.rest.shape import job_fact
 from ui.http.api_keys import ApiKeys
 from ui.server import create_app
 
@@ -70,6 +80,7 @@ def test_every_example_of_the_document_runs_and_together_they_walk_the_road(
     with zipfile.ZipFile(tmp_path / "dataset.zip", "w") as file:
         file.write(tmp_path / "recording.wav", "wavs/a.wav")
         file.writestr("metadata.csv", "a|Hum la la.\n")
+    Image.new("RGB", (640, 320), "green").save(tmp_path / "ana.png")
     speech, transcription, *rest_examples = re.findall(r"^```python\n(.*?)^```", DOCUMENT, re.M | re.S)
     names: dict[str, Any] = {"httpx": SimpleNamespace(Client=lambda **_: api)}
     for example in rest_examples:
@@ -78,9 +89,16 @@ def test_every_example_of_the_document_runs_and_together_they_walk_the_road(
         example = example.replace('"only_speech": True', '"only_speech": False, "min_clip_s": 0.5, "max_clip_s": 4.0')
         exec(example, names)
     assert len(names["clips"]["items"]) == CLIPS and names["run"]["id"] == "first"
+    assert (tmp_path / "recording.srt").read_text().count(" --> ") == CLIPS
     assert (tmp_path / "take.wav").read_bytes()[:4] == b"RIFF" == names["sounds"][0][:4]
     assert names["voice"]["name"] == "Ana, calm" and api.get("voices").json()["items"][0]["defaults"]["seed"] == 3
     assert [export["name"] for export in api.get("projects/ana/exports").json()["items"]] == ["Ana"]
+    assert Image.open(tmp_path / "small.jpg").size == (256, 256)
+    with zipfile.ZipFile(tmp_path / "voice.zip") as file:
+        assert "ana/manifest.json" in file.namelist()
+    adapter = api.get(f"projects/ana/voices/{names['voice']['id']}/adapter").content
+    with zipfile.ZipFile(io.BytesIO(adapter)) as file:
+        assert "ana-calm-adapter/base.toy.json" in file.namelist()
 
     client = openai.OpenAI(base_url=f"{HERE}/v1", api_key=api.headers["X-API-Key"], http_client=api)
     of_openai = {"openai": SimpleNamespace(OpenAI=lambda **_: client)}
@@ -135,11 +153,20 @@ def test_lists_come_in_pages(api: TestClient) -> None:
         ("POST", "projects/here/takes", {"text": "Hum.", "voice": "other"}, 404, "speak.unknown_voice"),
         ("GET", "projects/here/takes/none/audio", None, 404, "api.sound_missing"),
         ("GET", "projects/here/clips/none", None, 404, "clip.missing"),
+        ("PATCH", "projects/here/clips/none", {"reason": "noisy"}, 422, "api.bad_request"),
+        ("GET", "projects/here/transcripts/none", None, 404, "clip.missing"),
+        ("GET", "projects/here/sources/none/transcript", None, 404, "source.missing"),
+        ("GET", "projects/here/sources/none/transcript?format=doc", None, 422, "api.bad_request"),
         ("GET", "projects/here/runs/none/scores", None, 404, "job.missing"),
         ("POST", "projects/here/runs/none/scores", None, 404, ""),
         ("POST", "projects/here/voices", {"name": "Ana", "speaker": "none:3"}, 404, "speak.unknown_voice"),
         ("POST", "projects/here/voices", {"name": " "}, 422, "voice.no_name"),
         ("PATCH", "projects/here/voices/none", {"name": "A"}, 404, "voice.gone"),
+        ("POST", "projects/here/voices/none/picture", {}, 404, "voice.gone"),
+        ("GET", "projects/here/voices/none/picture", None, 404, "voice.gone"),
+        ("GET", "projects/here/voices/none/adapter", None, 404, "voice.gone"),
+        ("GET", "projects/here/exports/none", None, 404, "voice.export_missing"),
+        ("POST", "projects/here/imports", {}, 422, "archive.broken"),
         ("POST", "projects/here/texts", {"text": "Hum.", "settings": {"depth": 3}}, 422, "speak.setting"),
         ("POST", "projects/here/texts", {"text": "Hum.", "language": "xx"}, 422, "engine.language"),
         ("POST", "projects/here/texts", {"text": "Hum.", "settings": {"speed": math.nan}}, 422, "speak.setting_range"),
@@ -173,6 +200,60 @@ def test_a_change_of_a_text_that_is_refused_changes_nothing(api: TestClient, mon
         answer = api.patch(f"projects/whole/texts/{text['id']}{path}", json={"text": "Hum. " * 3, **wish})
         assert (answer.status_code, answer.json()["code"]) == (422, "studio.too_many_lines")
     assert api.get(f"projects/whole/texts/{text['id']}").json() == {**text, "text": "Hum la."}
+
+
+def test_a_transcript_tells_what_was_heard_and_when_and_a_correction_is_one_of_the_review_page(
+    api: TestClient, settings: Settings
+) -> None:
+    api.post("projects", json={"name": "Heard", "engine": "toy"})
+    project = Workspace(settings.workspace_folder()).project("heard")
+    words = [Word(0.5, 1.0, "one", 0.9), Word(1.0, 1.5, "too", 0.3), Word(2.5, 3.0, "three.", 0.9)]
+    project.store.add_source(Source("s", "Talk", seconds=20), words)
+    heard = Clip("s-0", "s", 0, 6, "one too three.", "one too three.", "en", confidence=0.7, given=0, checked=1,
+                 second_text="one two three.", mismatch=0.1)  # fmt: skip
+    project.store.replace_clips(
+        "s", [heard, Clip("s-1", "s", 8, 12), Clip("s-2", "s", 14, 16, "Hm", status="rejected")]
+    )
+
+    first = api.get("projects/heard/transcripts", params={"limit": 1}).json()
+    assert first["total"] == 3 and len(first["items"]) == 1
+    transcript = first["items"][0]
+    assert [reading["text"] for reading in transcript["heard"]] == ["one too three.", "one two three."]
+    assert [(word["text"], word["start_s"], word["probability"]) for word in transcript["words"]] == [
+        ("one", 0.5, 0.9), ("too", 1.0, 0.3), ("three.", 2.5, 0.9)
+    ]  # fmt: skip
+    wish = {"text": "one two three.", "status": "approved", "stamp": transcript["stamp"]}
+    assert api.patch("projects/heard/clips/s-0", json=wish).json()["status"] == "approved"
+    assert api.patch("projects/heard/clips/s-0", json=wish).status_code == 200  # sent twice, it has come already
+    stale = api.patch("projects/heard/clips/s-0", json={**wish, "text": "other"})
+    assert (stale.status_code, stale.json()["code"]) == (409, "clip.changed")
+    corrected = api.get("projects/heard/transcripts/s-0").json()
+    assert corrected["heard"] == transcript["heard"] and corrected["text"] == "one two three."
+    assert corrected["words"][1] == {"start_s": 1.0, "end_s": 1.5, "text": "two", "probability": None}
+
+    for format, content in (
+        ("srt", "1\n00:00:00,500 --> 00:00:01,500\none two\n\n2\n00:00:02,500 --> 00:00:03,000\nthree.\n"),
+        ("vtt", "WEBVTT\n\n00:00:00.500 --> 00:00:01.500\none two\n\n00:00:02.500 --> 00:00:03.000\nthree.\n"),
+        ("txt", "one two three.\n"),
+    ):
+        assert api.get("projects/heard/sources/s/transcript", params={"format": format}).text == content
+    every = api.get("projects/heard/sources/s/transcript", params={"state": "all"}).text
+    assert every.endswith("3\n00:00:14,000 --> 00:00:16,000\nHm\n")
+
+    assert api.patch("projects/heard/clips/s-1", json={"status": "approved"}).json()["code"] == "review.no_text"
+    many = api.patch("projects/heard/clips", json={"ids": ["s-1", "s-2"], "status": "approved"}).json()
+    assert many == {"changed": 1, "without_text": ["s-1"]}
+    assert api.post("projects/heard/clips/undo").json() == {"change": "approval", "clip": "s-2", "count": 1}
+    assert api.post("projects/heard/clips/undo").json()["clip"] == "s-0"
+    again = api.get("projects/heard/clips/s-0").json()
+    assert (again["text"], again["status"], again["stamp"]) == ("one too three.", "new", transcript["stamp"])
+    assert api.post("projects/heard/clips/redo").json()["clip"] == "s-0"
+    assert review.spot(project, "approved", "s-0").clip.text == "one two three."  # type: ignore[union-attr]
+
+    api.patch("projects/heard/clips/s-2", json={"status": "rejected", "reason": "noisy"})
+    api.patch("projects/heard/clips", json={"ids": ["s-1", "s-2"], "status": "rejected"})
+    assert api.get("projects/heard/clips/s-2").json()["reason"] == "noisy", "what is not given stays"
+    assert api.patch("projects/heard/clips/s-2", json={"status": "new"}).json()["reason"] == ""
 
 
 def test_a_post_with_a_key_is_done_once(api: TestClient) -> None:
@@ -218,6 +299,21 @@ def test_who_follows_a_job_that_says_nothing_hears_that_it_is_still_there(
 
     said = finish(follow())
     assert said[0].startswith("id: 1\nevent: launched\n") and set(said[1:]) == {": still here\n\n"}
+
+
+def test_what_a_program_said_itself_stands_beside_our_sentence(project: Project) -> None:
+    status, body = problem_of(FileNotFoundError(errno.ENOENT, "No such file or directory", "/home/ana/voice.wav"))
+    assert (status, body["code"]) == (500, "reason.failure") and "there is no “voice.wav”" in body["title"]
+    said = "FileNotFoundError: [Errno 2] No such file or directory: “voice.wav”"
+    assert body["values"]["words"] == said
+    full = disk_full()
+    assert problem_of(full)[0] == problem_of(UserError(full.code, full.text))[0] == 507, "also where a process tells it"
+    job = Job.create(project.jobs, SegmentArgs())
+    broken = reason_of(MemoryError("1 GiB"))
+    Reporter(job).warning("transcribe.clip_failed", "“{clip}” ({what}).", "Listen to it.", clip="Hum.", what=broken)
+    [warning] = job_fact(project, job)["warnings"]
+    assert warning["title"] == "“Hum.” (this computer has too little free memory)."
+    assert warning["words"] == ["MemoryError: 1 GiB"]
 
 
 def test_of_two_at_once_with_one_key_one_is_told_to_wait_and_all_hold_across_a_restart(tmp_path: Path) -> None:
@@ -297,6 +393,38 @@ def test_ids_that_no_file_can_have_are_not_there(api: TestClient, settings: Sett
         folder.mkdir(parents=True, exist_ok=True)
     for id in ("%00", "a%00b", "a" * 300, "..%00"):
         assert api.get(path.format(id)).status_code in (404, 422)
+
+
+def test_a_voice_is_brought_in_from_a_body_and_an_upload_and_a_refused_one_leaves_nothing(
+    api: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def packed(*names: str) -> bytes:
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as file:
+            for name in names:
+                file.writestr(f"ana/{name}", b"{}")
+        return content.getvalue()
+
+    project = api.post("projects", json={"name": "Arrivals", "engine": "xtts"}).json()["id"]
+    folder = Workspace(settings.workspace_folder()).project(project).uploads
+    answer = api.post(f"projects/{project}/imports", params={"name": "notes.zip"}, content=packed("notes.txt"))
+    assert (answer.status_code, answer.json()["code"]) == (422, "voice.none") and "notes.zip" in answer.json()["title"]
+    assert not folder.is_dir() or not list(folder.iterdir())
+    start, whole = Project.start_job, packed("config.json", "vocab.json", "model.pth")
+    monkeypatch.setattr(Project, "start_job", lambda self, args, **_: Job.create(self.jobs, args, title=args.source))
+    upload = api.post("uploads", json={"name": "ana.zip", "bytes": len(whole)}).json()
+    api.patch(f"uploads/{upload['id']}", params={"offset": 0}, content=whole)
+    for wish in ({"params": {"name": "ana.zip"}, "content": whole}, {"params": {"upload": upload["id"]}}):
+        job = api.post(f"projects/{project}/imports", **wish).json()
+        assert (job["kind"], job["title"]) == ("import_voice", "ana.zip"), job
+    assert [path.read_bytes() for path in folder.iterdir()] == [whole, whole]
+    monkeypatch.setattr(Project, "start_job", start)
+
+
+def test_what_is_refused_before_any_route_is_a_problem_too(api: TestClient) -> None:
+    answer = api.post("projects", content=b"x" * (2 << 20))
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
+    assert answer.json()["code"] == "server.body_too_large" == answer.json()["error"]["code"] and answer.json()["hint"]
 
 
 def test_a_file_in_pieces_goes_on_where_it_broke_off_and_is_used_once(api: TestClient, settings: Settings) -> None:

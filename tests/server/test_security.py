@@ -47,29 +47,29 @@ def test_expected_hosts_are_answered(client: Client, host: str) -> None:
     ],
 )
 def test_other_hosts_get_403_on_every_route(client: Client, host: str) -> None:
-    one = client()
+    http = client()
     for path in ("/", "/health", "/en/", "/en/config", "/audio/p/clip/c"):
-        assert one.get(path, headers={"Host": host}).status_code == 403, path
+        assert http.get(path, headers={"Host": host}).status_code == 403, path
 
 
 def test_a_forwarded_host_must_be_expected_too(client: Client) -> None:
-    one = client(allowed_hosts="voice.example.org")
-    assert one.get("/health", headers={"X-Forwarded-Host": "voice.example.org"}).status_code == 200
-    assert one.get("/health", headers={"X-Forwarded-Host": "evil.example"}).status_code == 403
+    http = client(allowed_hosts="voice.example.org")
+    assert http.get("/health", headers={"X-Forwarded-Host": "voice.example.org"}).status_code == 200
+    assert http.get("/health", headers={"X-Forwarded-Host": "evil.example"}).status_code == 403
 
 
 @pytest.mark.parametrize("origin", FOREIGN)
 def test_a_foreign_origin_cannot_run_upload_or_read(client: Client, origin: str) -> None:
-    one = client()
+    http = client()
     headers = {"Origin": origin}
     job = {"data": ["x"], "fn_index": 0, "session_hash": "s"}
     answers = [
-        one.post("/en/gradio_api/queue/join", json=job, headers=headers),
-        one.post("/en/gradio_api/run/say", json={"data": ["x"]}, headers=headers),
-        one.post("/en/gradio_api/upload", files={"files": ("a.wav", b"x")}, headers=headers),
-        one.post("/login", content="user=a&password=b", headers=headers),
-        one.get("/en/config", headers=headers),
-        one.options("/en/gradio_api/queue/join", headers={**headers, "Access-Control-Request-Method": "POST"}),
+        http.post("/en/gradio_api/queue/join", json=job, headers=headers),
+        http.post("/en/gradio_api/run/say", json={"data": ["x"]}, headers=headers),
+        http.post("/en/gradio_api/upload", files={"files": ("a.wav", b"x")}, headers=headers),
+        http.post("/login", content="user=a&password=b", headers=headers),
+        http.get("/en/config", headers=headers),
+        http.options("/en/gradio_api/queue/join", headers={**headers, "Access-Control-Request-Method": "POST"}),
     ]
     for answer in answers:
         assert answer.status_code == 403
@@ -79,44 +79,44 @@ def test_a_foreign_origin_cannot_run_upload_or_read(client: Client, origin: str)
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_the_browsers_word_on_where_a_request_comes_from_is_believed(client: Client, site: str) -> None:
-    one = client()
+    http = client()
     from_there = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "audio"}
-    assert one.post("/en/gradio_api/queue/join", json={}, headers=from_there).status_code == 403
-    assert one.get("/audio/p/clip/c", headers=from_there).status_code == 403
-    assert one.get("/en/config", headers=from_there).status_code == 403
-    assert one.get("/en/gradio_api/queue/data?session_hash=s", headers=from_there).status_code == 403
+    assert http.post("/en/gradio_api/queue/join", json={}, headers=from_there).status_code == 403
+    assert http.get("/audio/p/clip/c", headers=from_there).status_code == 403
+    assert http.get("/en/config", headers=from_there).status_code == 403
+    assert http.get("/en/gradio_api/queue/data?session_hash=s", headers=from_there).status_code == 403
     link = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
-    assert one.get("/en/", headers=link).status_code == 200
-    assert one.post("/login", headers=link).status_code == 403
-    assert one.get("/en/", headers={**link, "Sec-Fetch-Dest": "iframe"}).status_code == 403
+    assert http.get("/en/", headers=link).status_code == 200
+    assert http.post("/login", headers=link).status_code == 403
+    assert http.get("/en/", headers={**link, "Sec-Fetch-Dest": "iframe"}).status_code == 403
 
 
 def test_the_page_itself_and_programs_may_run_things(client: Client) -> None:
-    one = client()
+    http = client()
     for headers in (
         {"Origin": "http://127.0.0.1:7860"},
         {"Sec-Fetch-Site": "same-origin", "Origin": "http://127.0.0.1:7860"},
         {},
     ):
-        answer = one.post("/en/gradio_api/run/say", json={"data": ["hello"]}, headers=headers)
+        answer = http.post("/en/gradio_api/run/say", json={"data": ["hello"]}, headers=headers)
         assert answer.json()["data"] == ["HELLO"]
 
 
 def test_gradios_own_cross_origin_headers_are_gone_behind_a_real_host_name(client: Client) -> None:
-    one = client(allowed_hosts="voice.example.org")
-    answer = one.get("/en/config", headers={"Host": "voice.example.org", "Origin": "https://voice.example.org"})
+    http = client(allowed_hosts="voice.example.org")
+    answer = http.get("/en/config", headers={"Host": "voice.example.org", "Origin": "https://voice.example.org"})
     assert answer.status_code == 200
     assert not [name for name in answer.headers if name.startswith("access-control-allow")]
 
 
 def test_every_answer_carries_the_security_headers(client: Client) -> None:
-    one = client()
+    http = client()
     for path in ("/en/", "/health", "/nothing"):
-        headers = one.get(path).headers
+        headers = http.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cross-origin-resource-policy"] == "same-origin"
         assert headers["x-frame-options"] == "SAMEORIGIN"
-    assert "default-src 'self'" in one.get("/en/").headers["content-security-policy"]
+    assert "default-src 'self'" in http.get("/en/").headers["content-security-policy"]
 
 
 @pytest.mark.parametrize(
@@ -144,9 +144,9 @@ def test_every_answer_carries_the_security_headers(client: Client) -> None:
     ],
 )
 def test_gradios_routes_that_the_page_does_not_need_are_closed(client: Client, path: str) -> None:
-    one = client()
-    assert one.get(f"/en/{path}").status_code == 404
-    assert one.post(f"/en/{path}").status_code == 404
+    http = client()
+    assert http.get(f"/en/{path}").status_code == 404
+    assert http.post(f"/en/{path}").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -163,19 +163,19 @@ def test_gradios_routes_that_the_page_does_not_need_are_closed(client: Client, p
 )
 def test_gradios_file_route_gives_nothing_but_its_own_uploads(client: Client, tmp_path: Path, path: str) -> None:
     workspace = tmp_path / "workspace"
-    one = client(password="a long password")
-    one.post("/login", content="user=voicewright&password=a long password")
+    http = client(password="a long password")
+    http.post("/login", content="user=voicewright&password=a long password")
     (workspace / "projects" / "p").mkdir(parents=True)
     (workspace / "projects" / "p" / "project.json").write_text("{}")
     assert (workspace / "private" / "sessions.json").exists()
-    answer = one.get(f"/en/gradio_api/file={path.format(repository=REPOSITORY, workspace=workspace)}")
+    answer = http.get(f"/en/gradio_api/file={path.format(repository=REPOSITORY, workspace=workspace)}")
     assert answer.status_code in (403, 404)
 
 
 def test_an_upload_over_the_limit_is_refused_and_nothing_stays(client: Client, tmp_path: Path) -> None:
-    one = client(max_upload_mb=1)
-    assert one.post("/en/gradio_api/upload", files={"files": ("a.wav", b"x" * 900_000)}).status_code == 200
-    assert one.post("/en/gradio_api/upload", files={"files": ("b.wav", b"x" * 3_000_000)}).status_code == 413
+    http = client(max_upload_mb=1)
+    assert http.post("/en/gradio_api/upload", files={"files": ("a.wav", b"x" * 900_000)}).status_code == 200
+    assert http.post("/en/gradio_api/upload", files={"files": ("b.wav", b"x" * 3_000_000)}).status_code == 413
     left = [file.stat().st_size for file in (tmp_path / "workspace" / "tmp" / "gradio").rglob("*") if file.is_file()]
     assert left == [900_000]
 

@@ -28,40 +28,40 @@ def sessions(folder: Path, password: str = PASSWORD, user: str = "voicewright") 
     return Sessions(Settings(_env_file=None, workspace=folder, user=user, password=password))  # type: ignore
 
 
-def log_in(one: Any, at: str = "/login") -> str:
+def log_in(http: Any, at: str = "/login") -> str:
     """Log in; gives the cookie as ``name=token``."""
-    answer = one.post(at, data=RIGHT)
+    answer = http.post(at, data=RIGHT)
     assert answer.status_code == 303
     return str(answer.headers["set-cookie"].split(";")[0])
 
 
 def test_a_session_that_was_logged_out_is_worth_nothing(client: Client) -> None:
-    one = client(password=PASSWORD)
-    copied = log_in(one)
-    assert one.post("/logout").status_code == 303
-    assert one.get("/en/config", headers={"Cookie": copied}).status_code == 401
+    http = client(password=PASSWORD)
+    copied = log_in(http)
+    assert http.post("/logout").status_code == 303
+    assert http.get("/en/config", headers={"Cookie": copied}).status_code == 401
 
 
 def test_logging_out_leaves_other_browsers_in_and_everywhere_means_everywhere(client: Client) -> None:
-    one = client(password=PASSWORD)
-    first, second, third = (log_in(one) for _ in range(3) if one.cookies.clear() is None)
-    one.cookies.clear()
+    http = client(password=PASSWORD)
+    first, second, third = (log_in(http) for _ in range(3) if http.cookies.clear() is None)
+    http.cookies.clear()
 
     def reached(cookie: str) -> int:
-        return int(one.get("/en/config", headers={"Cookie": cookie}).status_code)
+        return int(http.get("/en/config", headers={"Cookie": cookie}).status_code)
 
-    assert one.post("/logout", headers={"Cookie": first}).status_code == 303
+    assert http.post("/logout", headers={"Cookie": first}).status_code == 303
     assert [reached(cookie) for cookie in (first, second, third)] == [401, 200, 200]
-    assert one.post("/logout", data={"everywhere": ""}, headers={"Cookie": second}).status_code == 303
+    assert http.post("/logout", data={"everywhere": ""}, headers={"Cookie": second}).status_code == 303
     assert [reached(cookie) for cookie in (first, second, third)] == [401, 401, 401]
 
 
 def test_a_new_login_takes_the_place_of_the_browsers_former_one(client: Client) -> None:
-    one = client(password=PASSWORD)
-    former = log_in(one)
-    assert log_in(one) != former
-    one.cookies.clear()
-    assert one.get("/en/config", headers={"Cookie": former}).status_code == 401
+    http = client(password=PASSWORD)
+    former = log_in(http)
+    assert log_in(http) != former
+    http.cookies.clear()
+    assert http.get("/en/config", headers={"Cookie": former}).status_code == 401
 
 
 def test_a_restart_keeps_sessions_and_another_password_ends_them_for_good(tmp_path: Path) -> None:
@@ -129,12 +129,12 @@ def test_last_seen_is_written_rarely(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ["", "{", "null", "[]", "{}", "\x00" * 50, '{"fingerprint": 1, "salt": 2, "sessions": 3}', "[" * 100_000],
 )
 def test_a_damaged_file_asks_everyone_to_log_in_and_nothing_worse(client: Client, tmp_path: Path, content: str) -> None:
-    one = client(password=PASSWORD)
-    log_in(one)
+    http = client(password=PASSWORD)
+    log_in(http)
     (tmp_path / "workspace" / "private" / "sessions.json").write_text(content)
-    assert one.get("/en/config").status_code == 401
-    log_in(one)
-    assert one.get("/en/config").status_code == 200
+    assert http.get("/en/config").status_code == 401
+    log_in(http)
+    assert http.get("/en/config").status_code == 200
 
 
 def test_with_a_damaged_row_the_file_is_not_believed(tmp_path: Path) -> None:
@@ -147,12 +147,12 @@ def test_with_a_damaged_row_the_file_is_not_believed(tmp_path: Path) -> None:
 
 
 def test_two_servers_of_one_workspace_know_each_others_sessions(tmp_path: Path) -> None:
-    one, other = sessions(tmp_path), sessions(tmp_path)
-    token = one.begin("10.0.0.1")
+    http, other = sessions(tmp_path), sessions(tmp_path)
+    token = http.begin("10.0.0.1")
     session = other.find(token)
     assert session
     other.end(session.id)
-    assert not one.find(token)
+    assert not http.find(token)
 
 
 def test_on_a_full_disk_one_can_log_in_and_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,10 +223,10 @@ def test_a_browser_is_named_in_words_and_nothing_of_what_it_says_is_kept(
 def test_name_and_path_of_the_cookie_follow_port_prefix_and_scheme(
     client: Client, root: str, address: str, start: str, path: str
 ) -> None:
-    one = client(password=PASSWORD, root_path=root)
-    one.base_url = address  # type: ignore[assignment]
-    begun = one.post(f"{root}/login", data=RIGHT).headers["set-cookie"]
-    ended = one.post(f"{root}/logout").headers["set-cookie"]
+    http = client(password=PASSWORD, root_path=root)
+    http.base_url = address  # type: ignore[assignment]
+    begun = http.post(f"{root}/login", data=RIGHT).headers["set-cookie"]
+    ended = http.post(f"{root}/logout").headers["set-cookie"]
     for cookie in (begun, ended):
         name, *facts = [part.strip().lower() for part in cookie.split(";")]
         assert name.startswith(start.lower())
@@ -269,9 +269,9 @@ def test_behind_one_name_servers_of_different_prefixes_do_not_log_each_other_out
 def test_a_cookie_of_version_0_1_asks_for_a_login(client: Client, tmp_path: Path) -> None:
     (tmp_path / "workspace").mkdir()
     (tmp_path / "workspace" / "session.key").write_bytes(bytes(32))
-    one = client(password=PASSWORD)
+    http = client(password=PASSWORD)
     old = {"Cookie": "voicewright_session=1900000000.abcdefgh.c2lnbmF0dXJl", "Accept": "text/html"}
-    assert one.get("/en/", headers=old).headers["location"].startswith("/login")
+    assert http.get("/en/", headers=old).headers["location"].startswith("/login")
     assert not (tmp_path / "workspace" / "session.key").exists()
 
 

@@ -19,8 +19,9 @@ from core.errors import Cancelled
 from core.project.workspace import Project
 from core.settings import Settings
 from core.synthesis import speaking
+from core.synthesis.wire import SpeechRequest
 from core.transcription.single_file import FileTranscript, Wish
-from tests.server.conftest import HERE
+from tests.server.conftest import HERE, serving
 from tests.synthesis.conftest import humming as humming
 from tests.synthesis.conftest import process_id
 from tests.synthesis.conftest import toy as toy
@@ -146,6 +147,30 @@ def test_events_bring_the_same_bytes(client: openai.OpenAI) -> None:
     assert {line["type"] for line in lines[:-1]} == {"speech.audio.delta"}
     assert b"".join(base64.b64decode(line["audio"]) for line in lines[:-1]) == whole
     assert lines[-1]["type"] == "speech.audio.done"
+
+
+@pytest.mark.parametrize("format", ["pcm", "mp3"])
+def test_sound_is_sent_while_it_is_made_at_the_speed_that_was_asked_for(
+    humming: Project, key: str, monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    has_come, speeds = threading.Event(), []
+
+    def stream(_: object, request: SpeechRequest, **__: object) -> Iterator[tuple[np.ndarray, int]]:
+        speeds.append(request.settings["speed"])
+        yield 0.1 * np.random.default_rng(1).standard_normal(24_000).astype(np.float32), 24_000
+        assert has_come.wait(30), "the rest is made once the first has come"
+        yield np.zeros(24_000, np.float32), 24_000
+
+    monkeypatch.setattr(speaking, "stream", stream)
+    wish = {"model": "tts-1", "voice": "hum", "input": TEXT, "response_format": format, "speed": 2.0}
+    with serving(humming.workspace.path, password=PASSWORD) as port:
+        client = openai.OpenAI(api_key=key, base_url=f"http://127.0.0.1:{port}/v1", max_retries=0)
+        with client.audio.speech.with_streaming_response.create(**wish) as answer:  # type: ignore[arg-type]
+            blocks = answer.iter_bytes(2048)
+            first = next(blocks)
+            has_come.set()
+            rest = b"".join(blocks)
+    assert len(first) == 2048 and len(rest) > 2048 and speeds == [2.0]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from core.errors import UserError
 from core.files import write_json
+from core.project.workspace import Workspace
 from core.sources import adapter_import
 from core.sources.adapter_import import AdapterBase, adapter_among, base_here, check_sizes, read_base
 
@@ -51,5 +52,5 @@ def test_a_hash_that_is_none_and_sizes_beyond_all_memory_are_refused(tmp_path: P
 
 def test_a_base_that_is_not_on_this_computer_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
-        base_here(tmp_path, AdapterBase(engine="xtts", base="xtts-v9", sha256="0" * 64))
+        base_here(Workspace(tmp_path), AdapterBase(engine="xtts", base="xtts-v9", sha256="0" * 64))
     assert caught.value.code == "voice.no_base" and "xtts-v9" in str(caught.value)

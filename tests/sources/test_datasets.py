@@ -85,7 +85,7 @@ def test_ljspeech_becomes_one_recording_with_its_clips_and_texts(
     assert found.without_sound.names == ["LJ-gone"]
     view = bring(project, path)
     assert view.status == "done" and view.result["added"] == 1, view.text
-    assert [one.code for one in view.warnings] == ["collection.without_text", "collection.without_sound"]
+    assert [warning.code for warning in view.warnings] == ["collection.without_text", "collection.without_sound"]
     (source,) = project.store.sources()
     assert (source.title, source.sample_rate) == ("voice" if as_zip else "LJSpeech-1.1", 22_050)
     assert source.seconds == pytest.approx(9 + 2 * GAP_S, abs=0.001) and len(source.audio_md5) == 32
@@ -116,7 +116,7 @@ def test_sounds_with_a_text_file_each_in_any_format_and_depth(project: Project, 
         (folder / f"{name}.txt").write_bytes(text.encode("cp1252"))
     view = bring(project, folder)
     assert view.status == "done", view.text
-    assert [(one.code, one.values["member"]) for one in view.warnings] == [
+    assert [(warning.code, warning.values["member"]) for warning in view.warnings] == [
         ("collection.bad_sound", "bad.wav"), ("collection.bad_sound", "quiet.wav"),
     ]  # fmt: skip
     clips = project.store.clips()
@@ -249,7 +249,7 @@ def test_a_member_that_is_damaged_is_named_and_the_others_come_in(project: Proje
     path.write_bytes(data)
     view = bring(project, path)
     assert view.status == "done", view.text
-    assert [one.values["member"] for one in view.warnings] == ["b.wav"]
+    assert [warning.values["member"] for warning in view.warnings] == ["b.wav"]
     assert [clip.text for clip in project.store.clips()] == ["Text a.", "Text c."]
 
 
@@ -301,7 +301,7 @@ def test_one_refused_zip_takes_nothing_else_with_it(project: Project, tmp_path: 
     files = [broken, zipped(ljspeech(tmp_path / "set"), tmp_path / "set.zip"), write(tmp_path / "a.wav", tone(1))]
     assert pending.receive(project, files) == []
     waiting = looked_through(project)
-    assert [(one.name, one.state, bool(one.error)) for one in waiting] == [
+    assert [(item.name, item.state, bool(item.error)) for item in waiting] == [
         ("broken.zip", "refused", True), ("set.zip", "ready", False),
     ]  # fmt: skip
     job = project.latest("import_sources")
@@ -367,5 +367,5 @@ def test_a_folder_comes_in_by_its_path_but_none_of_our_own(project: Project, tmp
     assert project.store.sources() == []
     view = pending.bring_in(project, waiting.id, ImportArgs(rights="my own")).wait()
     assert view.status == "done", view.text
-    assert [(one.title, one.rights) for one in project.store.sources()] == [("My set", "my own")]
+    assert [(source.title, source.rights) for source in project.store.sources()] == [("My set", "my own")]
     assert len(project.store.clips()) == 3 and (folder / "metadata.csv").exists()

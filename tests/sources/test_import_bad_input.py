@@ -80,7 +80,9 @@ def test_each_bad_file_is_named_with_its_reason_and_the_good_one_comes_in(projec
     files.append((write(tmp_path / "good.wav", tone(2)), "good.wav"))
     view = recordings.add(project, ImportArgs(files=files)).wait()
     assert view.status == "done" and (view.result["added"], view.result["failed"]) == (1, len(MADE)), view.text
-    assert {one.values["name"]: one.code for one in view.warnings} == {name: code for name, (code, _) in MADE.items()}
+    assert {warning.values["name"]: warning.code for warning in view.warnings} == {
+        name: code for name, (code, _) in MADE.items()
+    }
     for language in ("en", "pt-BR"):
         t = Translator(language)
         for one in view.warnings:
@@ -179,7 +181,9 @@ def test_a_damaged_member_of_a_zip_of_recordings_is_named_and_the_others_come_in
     args = ImportArgs(files=[(path, path.name)])
     result = import_sources.run(job, project, args, Reporter(job))
     assert (result["added"], result["failed"]) == (2, 1)
-    assert [(one.code, one.values["member"]) for one in job.read().warnings] == [("collection.bad_sound", "b.wav")]
+    assert [(warning.code, warning.values["member"]) for warning in job.read().warnings] == [
+        ("collection.bad_sound", "b.wav")
+    ]
     assert [source.title for source in project.store.sources()] == ["a", "c"]
     assert not list(project.uploads.iterdir())
 

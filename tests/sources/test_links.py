@@ -64,7 +64,7 @@ def talks(site: VideoSite, tmp_path: Path) -> list[str]:
     reason = "Private video. Sign in if you've been granted access to this video"
     site.videos[IDS[4]] = Video(title="[Private video]", seconds=0, status="LOGIN_REQUIRED", reason=reason)
     site.playlists[LIST] = ("All talks", list(IDS))
-    return [*urls, *(f"https://www.youtube.com/watch?v={one}" for one in IDS[4:])]
+    return [*urls, *(f"https://www.youtube.com/watch?v={entry}" for entry in IDS[4:])]
 
 
 @dataclass
@@ -100,18 +100,20 @@ def test_a_playlist_is_listed_without_being_fetched_and_only_what_is_chosen_come
     assert job.wait(60).status == "done", job.read().text
     found = listing_of(job)
     assert found and (found.title, found.more) == ("All talks", False)
-    assert [(one.url, one.title, one.seconds) for one in found.entries[:2]] == [
+    assert [(entry.url, entry.title, entry.seconds) for entry in found.entries[:2]] == [
         (talks[0], "Talk 0", 3), (talks[1], "Talk 1", 4),
     ]  # fmt: skip
-    assert [one.note for one in found.entries] == ["", "", "", "", "private", "private"]
+    assert [entry.note for entry in found.entries] == ["", "", "", "", "private", "private"]
     assert sounds_fetched(site) == set() and open_list(project).id == job.id  # type: ignore[union-attr]
     chosen = chosen_entries(job, [2, 0, 2, 99])
     view = recordings.add(
         project,
-        ImportArgs(urls=[one.url for one in chosen], rights="agreed", titles={one.url: one.title for one in chosen}),
+        ImportArgs(
+            urls=[item.url for item in chosen], rights="agreed", titles={item.url: item.title for item in chosen}
+        ),
     ).wait(60)
     assert view.status == "done" and view.result["added"] == 2, view.text
-    assert [(one.title, one.origin, one.rights) for one in project.store.sources()] == [
+    assert [(source.title, source.origin, source.rights) for source in project.store.sources()] == [
         ("Talk 0", talks[0], "agreed"), ("Talk 2", talks[2], "agreed"),
     ]  # fmt: skip
     assert sounds_fetched(site) == {IDS[0], IDS[2]}
@@ -121,7 +123,7 @@ def test_a_playlist_is_listed_without_being_fetched_and_only_what_is_chosen_come
 
 def test_a_list_that_is_too_long_is_read_as_far_as_allowed(site: VideoSite, project: Project) -> None:
     ids = [f"v{number:010d}" for number in range(620)]
-    site.videos.update({one: Video(title=one, seconds=5) for one in ids})
+    site.videos.update({id_: Video(title=id_, seconds=5) for id_ in ids})
     site.playlists[LIST] = ("Endless", ids)
     job = Job.create(project.jobs, ListLinkArgs(url=LIST_URL))
     result = list_link.run(job, project, ListLinkArgs(url=LIST_URL), Reporter(job))
@@ -136,7 +138,7 @@ def test_the_lists_in_a_channel_are_one_list_and_nothing_comes_twice() -> None:
     videos = {"entries": iter([item("a", duration=5), None, item("b", live_status="is_live")])}
     streams = {"entries": [item("b"), {"url": "http://10.0.0.7/x", "title": "x"}, item("c", availability="needs_auth")]}
     found = list(_flat({"title": "Channel", "entries": [videos, streams]}))
-    assert [(one.title, one.seconds, one.note) for one in found] == [
+    assert [(match.title, match.seconds, match.note) for match in found] == [
         ("a", 5, ""), ("b", None, "live"), ("c", None, "private"),
     ]  # fmt: skip
 
@@ -162,7 +164,7 @@ def test_private_and_deleted_ones_are_named_and_the_others_come_in(
 ) -> None:
     view = bring(project, [talks[0], talks[4], talks[5], talks[1]], titles={talks[4]: "The hidden one"})
     assert (view.result["added"], view.result["failed"]) == (2, 2)
-    assert [one.code for one in view.warnings] == ["youtube.gone", "youtube.gone"]
+    assert [warning.code for warning in view.warnings] == ["youtube.gone", "youtube.gone"]
     assert "The hidden one" in view.warnings[0].text and talks[5] in view.warnings[1].text
 
 
@@ -177,7 +179,11 @@ def test_when_the_site_takes_us_for_a_robot_the_rest_waits_for_a_resume(
     assert sounds_fetched(site) == {IDS[0]}, "the third was not asked for"
     site.videos[IDS[1]] = good
     view = recordings.resume(project, job.id).wait(60)
-    assert view.status == "done" and [one.title for one in project.store.sources()] == ["Talk 0", "Talk 1", "Talk 2"]
+    assert view.status == "done" and [source.title for source in project.store.sources()] == [
+        "Talk 0",
+        "Talk 1",
+        "Talk 2",
+    ]
     assert site.hits[f"sound {IDS[0]}"] == 1
 
 
@@ -190,7 +196,7 @@ def test_without_a_network_files_come_in_and_links_wait_for_a_resume(
     )
     view = job.wait(120)
     assert (view.status, view.code) == ("failed", "youtube.no_network")
-    assert [one.title for one in project.store.sources()] == ["a"] and recordings.is_resumable(job)
+    assert [source.title for source in project.store.sources()] == ["a"] and recordings.is_resumable(job)
 
 
 def test_stop_keeps_what_came_and_a_resume_fetches_only_the_rest(
@@ -203,7 +209,7 @@ def test_stop_keeps_what_came_and_a_resume_fetches_only_the_rest(
     job.stop()
     began = time.monotonic()
     assert job.wait(30).status == "cancelled" and time.monotonic() - began < 10
-    assert [one.title for one in project.store.sources()] == ["Talk 0"]
+    assert [source.title for source in project.store.sources()] == ["Talk 0"]
     site.pause_s = 0.0
     assert recordings.resume(project, job.id).wait(60).status == "done"
     assert len(project.store.sources()) == 3 and site.hits[f"sound {IDS[0]}"] == 1
@@ -234,10 +240,10 @@ def test_only_the_chosen_part_becomes_the_recording_and_another_part_is_another_
     codes = []
     for start_s, end_s in parts:
         view = bring(project, [talks[3]], LinkOptions(start_s=start_s, end_s=end_s))
-        codes += [one.code for one in view.warnings]
+        codes += [warning.code for warning in view.warnings]
     first, second = project.store.sources()
     assert codes == ["source.same_link"]
-    assert [round(soundfile.info(project.source_file(one.id)).duration, 2) for one in (first, second)] == [2.0, 2.5]
+    assert [round(soundfile.info(project.source_file(entry.id)).duration, 2) for entry in (first, second)] == [2.0, 2.5]
     assert (first.origin, second.origin) == (f"{talks[3]}#t=1,3", f"{talks[3]}#t=3.5")
 
 
@@ -299,7 +305,7 @@ def test_automatic_subtitles_are_the_second_choice_and_named_as_such(
 ) -> None:
     site.videos[IDS[0]].captions = [("en", "asr", HEARD)]
     view = bring(project, talks[:2], LinkOptions(subtitles=True))
-    assert [one.code for one in view.warnings] == ["link.automatic_subtitles", "link.no_subtitles"]
+    assert [warning.code for warning in view.warnings] == ["link.automatic_subtitles", "link.no_subtitles"]
     assert (view.result["added"], view.result["texts"], view.result["failed"]) == (2, 1, 0)
 
 

@@ -504,10 +504,10 @@ def test_members_with_wrong_endings_and_headers_come_in_as_singly(
     view = bring(project, zipped(folder, tmp_path / "set.zip") if as_zip else folder)
     assert view.status == "done", view.text
     assert [clip.text for clip in project.store.clips()] == [*TEXTS, "Cut short it is."]
-    assert [(one.code, one.values.get("member") or one.values["name"]) for one in view.warnings] == [
+    assert [(warning.code, warning.values.get("member") or warning.values["name"]) for warning in view.warnings] == [
         ("collection.partly", "a5.wav"), ("collection.bad_sound", "a6.wav"),
     ]  # fmt: skip
-    said = " ".join(f"{one.text} {one.hint} {one.values}" for one in view.warnings)
+    said = " ".join(f"{warning.text} {warning.hint} {warning.values}" for warning in view.warnings)
     assert str(tmp_path) not in said and str(project.path) not in said
 
 
@@ -524,4 +524,4 @@ def test_sounds_whose_list_names_others_come_in_only_when_that_is_agreed(project
     assert waiting.facts and waiting.facts.lists[0].unmatched == {"count": 5, "names": [f"other_{i}" for i in range(5)]}
     view = pending.bring_in(project, waiting.id).wait()
     assert (view.status, view.result["added"]) == ("done", 2)
-    assert [one.code for one in view.warnings] == ["collection.list_not_used"]
+    assert [warning.code for warning in view.warnings] == ["collection.list_not_used"]

@@ -167,7 +167,7 @@ def test_damaged_cues_are_named_and_the_others_come_in() -> None:
     )
     told: list[DamagedCaption] = []
     assert said(words_of(text, "srt", told.append)) == "One. Four and more. 5 00:00:08"
-    assert [one.line for one in told] == [6, 10] and told[0].text == "00:00:xx,000 --> 00:00:03,000"
+    assert [event.line for event in told] == [6, 10] and told[0].text == "00:00:xx,000 --> 00:00:03,000"
 
 
 def test_cues_without_empty_lines_between_them_keep_their_numbers_out_of_the_text() -> None:

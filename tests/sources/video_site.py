@@ -191,7 +191,7 @@ def _player(site: VideoSite, video_id: str) -> dict[str, Any]:
     if video.small:
         formats.append(_format(video_id, 139, video, len(video.small), 49_000))
     if video.drm:
-        formats = [{**one, "drmFamilies": ["WIDEVINE"]} for one in formats]
+        formats = [{**format_, "drmFamilies": ["WIDEVINE"]} for format_ in formats]
         answer["streamingData"] = {"adaptiveFormats": formats, "licenseInfos": [{"drmFamily": "WIDEVINE"}]}
     else:
         answer["streamingData"] = {"adaptiveFormats": formats}

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -52,6 +53,12 @@ def expected(project: Project, text: str = TEXT, seed: int = 0) -> Samples:
     voice = engine.load_voice(engine.base_folder(project.workspace.models, "tuning-fork"), None)
     heard = voice.condition([ReferenceClip(project.clip_file("s1-0000"), "Hum la.")])
     return voice.speak(text, "en", heard, seed)[0]
+
+
+def end_process(workspace: Workspace) -> None:
+    """Let the process go, and wait until it has."""
+    speaking.dismiss(workspace)
+    until(lambda: not locks.is_locked(lock_path(workspace)))
 
 
 def kill(project: Project) -> None:
@@ -108,8 +115,7 @@ def test_killed_again_and_again_it_fails_with_words_and_the_next_text_is_said(hu
 def test_hung_it_is_ended_and_asked_once_more_and_the_next_text_is_said(
     humming: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    speaking.dismiss(humming.workspace)
-    until(lambda: not locks.is_locked(lock_path(humming.workspace)))
+    end_process(humming.workspace)
     monkeypatch.setenv("VOICEWRIGHT_SPEAKING_PATIENCE_S", "1.5")
     stuck, begins = request(humming, settings={"pace_s": 60}), []
     with pytest.raises(UserError) as caught:
@@ -192,7 +198,7 @@ def test_a_checkpoint_deleted_amid_a_sentence_is_said_to_its_end_and_then_missed
     broken = request(humming).model_copy(update={"checkpoint": checkpoint})
     with pytest.raises(UserError) as caught:
         speaking.say(humming.workspace, broken)
-    assert caught.value.code == "speak.process_bug"
+    assert caught.value.code == "reason.failure" and caught.value.values["what"]["code"] == "reason.broken_file"
     from safetensors.numpy import save_file
 
     save_file({"log_pitch": np.array([5.5])}, checkpoint / "adapter.safetensors")
@@ -219,6 +225,15 @@ def test_strange_texts_come_through_as_they_are(humming: Project, text: str) -> 
     np.testing.assert_array_equal(speaking.say(humming.workspace, asked)[0], expected(humming, asked.text))
 
 
+def test_tags_of_ssml_are_not_said_and_signs_that_are_none_stay(humming: Project) -> None:
+    ssml = '<speak>Hum &amp; low.<break time="1s"/> <prosody rate="x">La.</prosody></speak>'
+    assert request(humming, ssml).text == "Hum & low. La."
+    assert request(humming, "a < b and c > d.").text == "a < b and c > d."
+    with pytest.raises(UserError) as caught:
+        request(humming, "<speak><break/></speak>")
+    assert caught.value.code == "speak.empty"
+
+
 def test_it_speaks_on_a_full_disk_where_a_take_cannot_be_kept(humming: Project, tmp_path: Path, mount: Mount) -> None:
     folder = mount(tmp_path / "disk", 256 << 10)
     workspace = Workspace(folder / "w")
@@ -229,8 +244,7 @@ def test_it_speaks_on_a_full_disk_where_a_take_cannot_be_kept(humming: Project, 
             file.write(bytes(4096))
             file.flush()
     assert len(speaking.say(workspace, wish)[0])
-    speaking.dismiss(workspace)
-    until(lambda: not locks.is_locked(lock_path(workspace)))
+    end_process(workspace)
 
 
 def _tone(project: Project) -> Path:
@@ -266,6 +280,36 @@ def test_a_voice_that_takes_the_place_of_another_is_the_one_that_speaks(humming:
     assert warm._loaded(asked, "cpu", lambda *_: None) is first
     bring_in()
     assert warm._loaded(asked, "cpu", lambda *_: None) is not first
+
+
+def test_of_two_voices_the_first_is_let_go_before_the_second_is_loaded(
+    humming: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(_tone(humming), tmp_path / "voice")
+    engine, warm = type(registry.get_engine("toy")), warm_voice.WarmVoice(humming.workspace)
+    load, held = engine.load_voice, list[bool]()
+    first = weakref.ref(warm._loaded(request(humming), "cpu", lambda *_: None))
+
+    def load_second(*args: object, **kwargs: object) -> object:
+        held.append(first() is not None)
+        return load(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine, "load_voice", load_second)
+    warm._loaded(request(humming).model_copy(update={"voice": tmp_path / "voice"}), "cpu", lambda *_: None)
+    assert held == [False]
+
+
+def test_idle_for_as_long_as_was_set_it_ends_and_the_next_text_starts_another(
+    humming: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_process(humming.workspace)
+    monkeypatch.setenv("VOICEWRIGHT_SPEAKING_IDLE_MINUTES", "0.01")
+    speaking.say(humming.workspace, request(humming))
+    first = process_id(humming)
+    until(lambda: not locks.is_locked(lock_path(humming.workspace)))
+    monkeypatch.undo()
+    assert len(speaking.say(humming.workspace, request(humming))[0])
+    assert first != 0 != process_id(humming) != first
 
 
 def test_it_is_asked_over_any_descriptor() -> None:
@@ -341,8 +385,7 @@ def test_when_a_job_takes_the_card_it_ends_its_sentence_leaves_and_the_processor
     humming: Project, with_card: None, job_on_card: Callable[[str], None]
 ) -> None:
     workspace = humming.workspace
-    speaking.dismiss(workspace)
-    until(lambda: not locks.is_locked(lock_path(workspace)))
+    end_process(workspace)
     lock = locks.try_lock(lock_path(workspace), {})
     assert lock is not None
     listener = socket.socket(socket.AF_UNIX)
@@ -387,7 +430,7 @@ def test_after_an_error_on_the_card_the_next_text_gets_a_new_process(
     for turn in turns:
         process._turns.put(turn)
     process._serve_turns(tmp_path)
-    assert [turns[0].messages.get()[0]["event"] for _ in range(2)] == ["begin", "bug"]
+    assert [turns[0].messages.get()[0]["event"] for _ in range(2)] == ["begin", "error"]
     assert process._turns.get_nowait() is turns[1]
     assert process.voice._guest is not None
     os.close(process.voice._guest)

@@ -18,14 +18,18 @@ from core.errors import UserError
 from core.files import write_json
 from core.jobs.args.speech import ExportArgs, SynthesizeArgs
 from core.project.workspace import Project
+from core.settings import Settings
 from core.synthesis import voice_picture
 from core.synthesis.exports import brought, imported_voice
 from core.synthesis.saved_voices import SavedVoice, change_voice, discard_voice, save_voice, saved_voice
 from core.synthesis.voice_picture import remade_picture, small_picture, start_picture
-from core.synthesis.voices import voice
+from core.synthesis.voices import speakers, voice
+from ui import html
 from ui.http.voice_routes import picture_url, routes
 from ui.i18n import Translator
 from ui.parts.voice_face import choice_face, imported_face, saved_face
+from ui.tabs.speak.imported import voice_card as imported_card
+from ui.tabs.voices.editor import editor
 
 
 @pytest.fixture
@@ -150,7 +154,7 @@ def test_it_is_shown_wherever_the_voice_is_and_travels_with_it(
     assert choice and "<img " in saved_face(humming, ana) and "<img " in choice_face(humming, choice)
     assert choice.wish(ExportArgs).picture == picture and "picture" not in choice.wish(SynthesizeArgs).model_dump()
     app = FastAPI()
-    app.include_router(routes(humming.workspace))
+    app.include_router(routes(humming.workspace, Settings(_env_file=None)))  # type: ignore
     answer = TestClient(app).get(picture_url(humming.slug, ana.id).removeprefix(".."))
     assert answer.content == base64.b64decode(picture) and answer.headers["content-type"] == "image/jpeg"
     # Brought in elsewhere: made anew, whatever stands there.
@@ -168,6 +172,31 @@ def test_it_is_shown_wherever_the_voice_is_and_travels_with_it(
     assert "<img " in imported_face(imported_voice(humming.workspace, "bea"))
     assert TestClient(app).get("/voices/bea/picture").content == base64.b64decode(again)
     assert TestClient(app).get("/voices/nobody/picture").status_code == 404
+
+
+@pytest.mark.parametrize("written", ["abc", "QUJD", "/9j/4A=", 7, "é" * 9])
+def test_a_picture_written_by_hand_that_is_none_is_told_and_its_colour_shown(
+    humming: Project, ana: SavedVoice, written: object
+) -> None:
+    folder = humming.workspace.voices / "cid"
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = {"name": "Cid", "engine": "toy", "exported_at": 1, "picture": written}
+    write_json(folder / "manifest.json", manifest)
+    cid = imported_voice(humming.workspace, "cid")
+    told = html.e(Translator("en")("voices.picture_broken"))
+    app = FastAPI()
+    app.include_router(routes(humming.workspace, Settings(_env_file=None)))  # type: ignore
+    with TestClient(app) as client:
+        assert client.get("/voices/cid/picture").status_code == 404
+        assert cid.is_picture_broken and "<i " in imported_face(cid) and told in imported_card(Translator("en"), cid)
+        assert brought(folder / "manifest.json", "toy").is_picture_broken
+        if written in ("abc", "QUJD", "/9j/4A="):  # as a voice's own file may have it
+            kept = {"name": "Ana", "speaker": "base:tuning-fork", "picture": written}
+            write_json(humming.voices / f"{ana.id}.json", kept)
+            voice_ana = saved_voice(humming, ana.id)
+            assert client.get(picture_url(humming.slug, ana.id).removeprefix("..")).status_code == 404
+            assert "<i " in saved_face(humming, voice_ana)
+            assert told in editor(Translator("en"), humming, voice_ana, speakers(humming))
 
 
 def test_a_picture_that_is_none_is_refused_by_the_voice_itself(humming: Project, ana: SavedVoice) -> None:

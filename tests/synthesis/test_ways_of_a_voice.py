@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from core.audio.samples import Samples
-from core.engines.bases import Choice, Question
 from core.engines.f5.bases import F5Bases
+from core.engines.questions import Choice, Question
 from core.engines.voice import SpokenWay
 from core.errors import UserError
 from core.files import write_json

@@ -7,8 +7,8 @@ import time
 import pytest
 import torch
 
+from core.reasons import out_of_memory
 from core.system import cuda_errors
-from core.system.hardware import out_of_memory
 from core.training.watchdog import Watchdog
 from tests.jobs.conftest import until
 from tests.training.conftest import Recorded

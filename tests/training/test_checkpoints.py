@@ -265,7 +265,7 @@ def test_saving_one_after_the_other_stays_spread_and_keeps_what_is_needed() -> N
     left: list[int] = [0]
     for step in range(50, 5001, 50):
         left.append(step)
-        left = [one for one in left if one not in surplus(left, 8, {750, 800})]
+        left = [entry for entry in left if entry not in surplus(left, 8, {750, 800})]
     assert {0, 50, 750, 800, 5000} <= set(left) and len(left) == 9
     assert max(b - a for a, b in zip(left, left[1:], strict=False)) < 2000
     assert surplus(range(50, 500, 50), 1, range(50, 500, 50)) == []
@@ -308,6 +308,9 @@ def test_what_was_cleared_away_is_not_offered_for_comparing(project: Project) ->
         ):
             events.append(job.events_path, said)
     events.append(job.events_path, events.Pruned(step=10))
-    assert [one.checkpoint.step for one in candidates(project)] == [0, 20]
+    assert [candidate.checkpoint.step for candidate in candidates(project)] == [0, 20]
     view = Run(project, job.id).read()
-    assert [one.step for one in view.samples[0]] == [0, 10, 20] and [step for step, _ in view.checkpoints] == [0, 20]
+    assert [sample.step for sample in view.samples[0]] == [0, 10, 20] and [step for step, _ in view.checkpoints] == [
+        0,
+        20,
+    ]

@@ -54,7 +54,7 @@ def wait_for(run: Run, condition: Callable[[RunView], bool]) -> RunView:
 
 
 def answers(run: Run, do: str) -> list[events.Answer]:
-    return [one for one in run.read().job.answers if one.do == do]
+    return [answer for answer in run.read().job.answers if answer.do == do]
 
 
 def test_save_now_and_sample_now_are_done_and_answered(start: Start) -> None:
@@ -63,7 +63,7 @@ def test_save_now_and_sample_now_are_done_and_answered(start: Start) -> None:
     run.save()
     until(lambda: answers(run, "save"))
     saved = answers(run, "save")[0].step
-    assert run.checkpoint(saved).exists() and saved not in {one.step for one in run.read().samples.get(0, [])}
+    assert run.checkpoint(saved).exists() and saved not in {sample.step for sample in run.read().samples.get(0, [])}
     run.sample()
     until(lambda: answers(run, "sample"))
     spoken = answers(run, "sample")[0].step
@@ -187,7 +187,7 @@ def stopped(start: Start) -> Run:
 def taken_up(run: Run) -> list[int]:
     """The steps at which its processes began."""
     said = events.EventReader(run.job.events_path).read()
-    return [one.step for one in said if isinstance(one, events.Started) and one.step is not None]
+    return [text.step for text in said if isinstance(text, events.Started) and text.step is not None]
 
 
 def test_without_a_state_a_run_is_not_begun_anew_over_its_checkpoints(start: Start, project: Project) -> None:

@@ -84,7 +84,7 @@ def test_one_update_that_stands_out_is_named_and_many_are_not() -> None:
     flat = [3.0] * 60
     assert "spike" not in _keys(_view([3.0], train=flat))
     alone = [*flat[:40], 6.0, *flat[41:]]
-    (spike,) = [one for one in remarks(_view([3.0], train=alone)) if one.key == "spike"]
+    (spike,) = [remark for remark in remarks(_view([3.0], train=alone)) if remark.key == "spike"]
     assert spike.values == {"step": 41}
     assert "spike" not in _keys(_view([3.0], train=[*flat[:30], 6.0, 6.0, *flat[32:]]))
 

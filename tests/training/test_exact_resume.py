@@ -17,7 +17,7 @@ from core.training.run import Run
 from core.training.start import resume
 from tests.training.test_runs import events_of, start, wait_for
 
-STEPS, SAVE_EVERY, EVAL_EVERY = 14, 6, 2
+STEPS, SAVE_EVERY, EVAL_EVERY = 12, 6, 3
 SETTINGS = {
     "max_steps": STEPS,
     "save_every": SAVE_EVERY,

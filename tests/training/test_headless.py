@@ -71,7 +71,11 @@ def test_it_makes_the_run_folder_that_the_page_shows(by_hand: Any, project: Proj
     run = _only_run(project)
     view = run.read()
     assert (run.id, run.title, view.job.status, view.step, view.total) == ("by-hand", "By hand", "done", 6, 6)
-    assert [step for step, _ in view.checkpoints] == [0, 3, 6] and [one.step for one in view.samples[0]] == [0, 3, 6]
+    assert [step for step, _ in view.checkpoints] == [0, 3, 6] and [sample.step for sample in view.samples[0]] == [
+        0,
+        3,
+        6,
+    ]
     assert view.about["dataset"] == "older" and view.about["base"] == "starter"
     assert str(run.path) in said and "done: step 6" in said
     # Its own config is a run file too.

@@ -150,7 +150,7 @@ def test_weights_that_are_no_numbers_are_never_kept(recorded: Recorded, kind: An
     assert make_loop(recorded, session, LONG).run()["step"] == 40
     assert [(w.values["step"], w.values["to"]) for w in recorded.of(events.Warning)] == [(12, 8)]
     for folder in (recorded.job.path / "checkpoints").glob("step-*[1-9]*"):
-        assert all(np.isfinite(one).all() for one in load_file(folder / "adapter.safetensors").values())
+        assert all(np.isfinite(entry).all() for entry in load_file(folder / "adapter.safetensors").values())
     assert session.rate == 0.5
 
 

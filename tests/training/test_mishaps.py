@@ -67,7 +67,7 @@ def test_full_memory_and_losses_that_are_no_numbers_cost_a_run_nothing_but_time(
     for step, folder in view.checkpoints:
         if step:
             weights = load_file(folder / "adapter.safetensors").values()
-            assert all(np.isfinite(one).all() for one in weights)
+            assert all(np.isfinite(array).all() for array in weights)
 
 
 def test_too_little_memory_for_a_single_clip_is_told_with_what_to_do(
@@ -78,5 +78,5 @@ def test_too_little_memory_for_a_single_clip_is_told_with_what_to_do(
     assert (view.job.status, view.job.code) == ("failed", "train.out_of_memory") and view.resumable
     # What it has tried by itself is no advice.
     assert "lower rank" in view.job.hint and "Save memory" not in view.job.hint
-    assert [one.code for one in view.job.warnings] == ["train.batch_halved", "train.memory_saved"]
+    assert [warning.code for warning in view.job.warnings] == ["train.batch_halved", "train.memory_saved"]
     assert os.listdir(run.checkpoints.path) == ["step-000000"]

@@ -97,12 +97,12 @@ def _ended(run: Run, status: str) -> RunView:
 def _processes_of(project: Project) -> list[psutil.Process]:
     """All that were told of the project's workspace, whoever started them."""
     place = str(project.workspace.path)
-    return [one for one in psutil.process_iter(["cmdline"]) if place in (one.info["cmdline"] or [])]
+    return [process for process in psutil.process_iter(["cmdline"]) if place in (process.info["cmdline"] or [])]
 
 
 def _followers(project: Project) -> list[psutil.Process]:
     """The processes a launcher started that are not the first."""
-    return [one for one in _processes_of(project) if one.environ().get("RANK") == "1"]
+    return [entry for entry in _processes_of(project) if entry.environ().get("RANK") == "1"]
 
 
 def test_two_processes_make_the_run_that_one_would_have_made(launch: Launch, frozen: Project, starter: Path) -> None:

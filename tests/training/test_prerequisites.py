@@ -15,11 +15,12 @@ import pytest
 from core.audio.samples import write_wav
 from core.dataset.freeze import freeze
 from core.engines.bases import BaseModels
+from core.engines.manifest import changed_files, verify
 from core.engines.registry import bases, info
 from core.errors import UserError
 from core.files import sha256_file, write_json
 from core.jobs import events
-from core.jobs.args.bases import FetchBaseArgs
+from core.jobs.args.bases import FetchBaseArgs, RewriteBaseArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 from core.project.records import Clip, Source
@@ -52,8 +53,8 @@ def told(project: Project, dataset: str, base: str, size: str = "cpu") -> dict[s
     for language in ("en", "pt-BR"):
         assert "{" not in ready_view(Translator(language), project, dataset, base, None, chosen)
     needed = prerequisites(project, dataset, base, chosen, chosen.config())
-    assert [one.key for one in needed] == ["dataset", "letters", "memory", "disk", "base"]
-    return {one.key: f"{one.level} {one.verdict}" for one in needed}
+    assert [item.key for item in needed] == ["dataset", "letters", "memory", "disk", "base"]
+    return {item.key: f"{item.level} {item.verdict}" for item in needed}
 
 
 @pytest.mark.parametrize("engine", ["xtts", "f5"])
@@ -90,12 +91,12 @@ def test_a_base_is_followed_from_its_licence_to_the_file_that_is_no_more_what_ca
     ]
     write_json(folder / "manifest.json", {"files": files})
     assert told(project, dataset, base)["base"] == "bad broken"  # there in full, but no model
-    models.verify(folder)
+    verify(folder)
     weights = folder / max(files, key=lambda file: int(str(file["size"])))["name"]
-    assert models.changed_files(folder) == []
+    assert changed_files(folder) == []
     weights.write_bytes(weights.read_bytes()[::-1])  # as long as it was
     with pytest.raises(UserError) as refusal:
-        models.verify(folder)
+        verify(folder)
     assert refusal.value.code == "base.changed" and refusal.value.values["name"] == weights.name
     weights.write_bytes(b"shorter")
     assert told(project, dataset, base)["base"] == "bad changed"
@@ -113,7 +114,7 @@ def test_letters_disk_and_memory_are_told(workspace: Workspace, monkeypatch: pyt
         assert told(project, dataset, "f5-starter", "8gb")["memory"] == expected
     eight = preset("f5-8gb")
     needed = prerequisites(project, dataset, "f5-starter", eight, eight.config({"auto_batch": False}))
-    assert [(one.level, one.verdict) for one in needed if one.key == "memory"] == [("bad", "small")]
+    assert [(item.level, item.verdict) for item in needed if item.key == "memory"] == [("bad", "small")]
 
 
 def test_a_folder_nobody_has_answered_for_is_asked_about(workspace: Workspace, tmp_path: Path) -> None:
@@ -148,4 +149,25 @@ def test_the_questions_about_a_folder_stay_while_another_is_fetched(workspace: W
         tab = train_tab.build(Page(settings, workspace, Translator("en"), *hidden))
     panels = [str(panel) for panel in tab.tick(project, "base=folder").values()]
     assert sum('data-do="fetch-base"' in panel and 'data-do="use-fetched"' in panel for panel in panels) == 1
-    assert not any('id="prerequisites"' in panel for panel in panels)  # made of what is typed, which a tick never knows
+    assert not any('id="prerequisites"' in panel for panel in panels)  # nothing about the folder changes by itself
+
+
+def test_the_list_is_that_of_the_folder_in_the_field_while_another_is_worked_on(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    project, _ = frozen(workspace, "f5")
+    typed, other = tmp_path / "typed", tmp_path / "other"
+    with gr.Blocks():
+        hidden = [gr.Textbox(value, visible=False) for value in ("", "train", "")]
+        settings = Settings(_env_file=None, workspace=workspace.path)
+        tab = train_tab.build(Page(settings, workspace, Translator("en"), *hidden))
+
+    def lists() -> list[str]:
+        panels = tab.tick(project, f"base=folder&folder={typed}").values()
+        return [str(panel) for panel in panels if 'id="prerequisites"' in str(panel)]
+
+    Job.create(project.jobs, RewriteBaseArgs(folder=other, file="model.pt"))
+    assert lists() == []
+    Job.create(project.jobs, RewriteBaseArgs(folder=typed, file="model.pt"))
+    [shown] = lists()
+    assert f"{typed}" in shown and f"{other}" not in shown

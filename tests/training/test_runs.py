@@ -70,7 +70,7 @@ def test_a_run_shows_its_curves_checkpoints_and_samples(finished: Run) -> None:
     assert [step for step, _ in view.train] == [step for step, _ in view.lr] == list(range(1, 9))
     assert [step for step, _ in view.val] == [0, 4, 8]
     assert [step for step, _ in view.checkpoints] == [0, 4, 8]
-    assert [one.step for one in view.samples[0]] == [0, 4, 8]
+    assert [sample.step for sample in view.samples[0]] == [0, 4, 8]
     assert view.steps_per_s and view.memory_mb and view.memory_mb > 100
     assert view.job.result["step"] == 8 and view.job.result["checkpoints"] == 3
     assert len(read_json(finished.path / "check.json")["used"]) == 12 and not view.job.warnings
@@ -80,7 +80,7 @@ def test_a_run_shows_its_curves_checkpoints_and_samples(finished: Run) -> None:
 
 
 def test_samples_of_a_checkpoint_differ_from_the_bases_for_the_same_seed(finished: Run) -> None:
-    spoken = {one.step: read(one.path)[0] for one in finished.read().samples[0]}
+    spoken = {sample.step: read(sample.path)[0] for sample in finished.read().samples[0]}
     assert all(samples.any() for samples in spoken.values())
     for step in (4, 8):
         same_length = len(spoken[step]) == len(spoken[0])
@@ -120,7 +120,7 @@ def test_stop_keeps_what_was_learnt_and_resume_goes_on(frozen: Project, starter:
     assert view.job.status == "cancelled"
     kept = int(view.job.result["step"])
     assert kept >= 2 and [step for step, _ in view.checkpoints][-1] == kept
-    assert [one.step for one in view.samples[0]] == [0, kept], "what was kept cannot be heard"
+    assert [sample.step for sample in view.samples[0]] == [0, kept], "what was kept cannot be heard"
     assert (run.checkpoint(kept) / "adapter.safetensors").stat().st_size > 0
     resume(frozen, run.id)
     view = wait_for(run, lambda view: view.step > kept + 1)
@@ -156,7 +156,7 @@ def test_a_second_start_is_refused_and_leaves_nothing_behind(frozen: Project, st
     assert caught.value.values["title"] == "My voice"
     with pytest.raises(Busy):
         resume(frozen, run.id)
-    assert [one.id for one in runs(frozen)] == [run.id]
+    assert [run.id for run in runs(frozen)] == [run.id]
     wait_for(run, lambda view: view.job.started_at is not None)
     run.job.force_stop()
     run.job.wait(30)

@@ -31,7 +31,7 @@ def test_sentences_are_spoken_in_one_go_where_the_voice_can(recorded: Recorded) 
     assert session.breath == 4
     assert [(step, seed) for step, _, seed in session.spoken] == [(s, n) for s in (0, 4, 8, 9) for n in (7, 8)]
     samples = recorded.of(events.Sample)
-    assert len(samples) == 8 and all((recorded.job.path / one.path).exists() for one in samples)
+    assert len(samples) == 8 and all((recorded.job.path / sample.path).exists() for sample in samples)
 
 
 def test_what_cannot_be_spoken_in_one_go_is_tried_one_by_one_and_named(recorded: Recorded) -> None:
@@ -57,10 +57,10 @@ def test_a_card_lost_while_a_checkpoint_speaks_ends_the_run(recorded: Recorded, 
 def test_how_long_speaking_takes_for_a_second_of_sound_is_told_with_each_checkpoint(recorded: Recorded) -> None:
     make_loop(recorded, Choir()).run()
     name = "sample_real_time_factor"
-    told = [(one.step, one.values[name]) for one in recorded.of(events.Metrics) if name in one.values]
+    told = [(event.step, event.values[name]) for event in recorded.of(events.Metrics) if name in event.values]
     assert [step for step, _ in told] == [0, 4, 8, 9]
     for step, factor in told:
-        of_step = [one for one in recorded.of(events.Sample) if one.step == step]
-        expected = sum(one.took_s for one in of_step) / sum(one.seconds for one in of_step)
+        of_step = [event for event in recorded.of(events.Sample) if event.step == step]
+        expected = sum(entry.took_s for entry in of_step) / sum(entry.seconds for entry in of_step)
         # Times are told in whole milliseconds, of sounds of ten.
         assert factor == pytest.approx(expected, abs=0.05) and factor >= 0

@@ -43,7 +43,7 @@ def test_runs_of_one_name_are_told_apart_and_each_is_found_again(
     time.sleep(0.005)  # runs are told apart by when they were begun
     WeightsAndBiases(begin(ana), "voices", TrainConfig())
     assert known[0] == known[1] and len({*known}) == 3
-    assert all(re.fullmatch("[A-Za-z0-9-]{1,128}", one) for one in known), known
+    assert all(re.fullmatch("[A-Za-z0-9-]{1,128}", name) for name in known), known
     # The project goes to the trash; when it is back its name is another's.
     trashed = workspace.delete(workspace.project(bia)).name
     workspace.create("Bia")

@@ -33,7 +33,7 @@ from tests import warm
 from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
-from core.system.hardware import out_of_memory
+from core.reasons import out_of_memory
 from core.engines.xtts.options import XttsTrainConfig
 from core.engines.distributed import join, rank, share_updates, world
 dataset, base, cache, out = map(Path, sys.argv[1:5])
@@ -85,7 +85,7 @@ def test_two_processes_give_the_losses_of_one(features: Any, dataset: Path, star
     alone = start(XttsTrainConfig(**SETTINGS), features, starter, None)
     expected = [alone.step() for _ in range(4)]
     try:
-        assert [one.wait(240) for one in both] == [0, 0]
+        assert [process.wait(240) for process in both] == [0, 0]
     finally:
         for one in both:
             one.kill()

@@ -236,7 +236,7 @@ def test_a_cards_values_are_told_an_update_late_and_the_last_when_asked(monkeypa
 def test_overflows_in_half_precision_are_by_design_until_they_never_end() -> None:
     metrics, overflow, good = DeferredMetrics(True, ("loss", "text_loss")), [1.0, 1.0, math.inf], [1.0, 1.0, 0.5]
     some = [metrics.push(step, 0.1, torch.tensor(overflow)) for step in range(20)]
-    assert not any("skipped" in one for one in some)
+    assert not any("skipped" in name for name in some)
     assert metrics.push(20, 0.1, torch.tensor(overflow))["skipped"] == 1.0
     assert "skipped" not in metrics.push(21, 0.1, torch.tensor(good))
     assert "skipped" not in metrics.push(22, 0.1, torch.tensor(overflow))

@@ -42,7 +42,7 @@ def odd(dataset: Path, tmp_path: Path) -> Path:
     shutil.copytree(dataset, folder)
     for part in ("train", "val"):
         lines = (folder / f"metadata_{part}.csv").read_text().splitlines()
-        changed = [f"{one}|ꙮ {text}|ꙮ {text}\n" for one, text, _ in (line.split("|") for line in lines)]
+        changed = [f"{entry}|ꙮ {text}|ꙮ {text}\n" for entry, text, _ in (line.split("|") for line in lines)]
         (folder / f"metadata_{part}.csv").write_text("".join(changed))
     return folder
 
@@ -64,7 +64,7 @@ def test_the_command_writes_a_larger_base_and_refuses_in_one_line(
     starter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([str(starter), str(tmp_path / "base"), "--characters", "șț", "--tags", "ro"]) == 0
-    assert all(load_tokenizer(tmp_path / "base").tokenizer.token_to_id(one) for one in ("ș", "ț", "[ro]"))
+    assert all(load_tokenizer(tmp_path / "base").tokenizer.token_to_id(entry) for entry in ("ș", "ț", "[ro]"))
     assert main([str(starter), str(tmp_path / "none"), "--characters", "abc"]) == 2
     assert "knows all" in capsys.readouterr().err and not (tmp_path / "none").exists()
     with pytest.raises(SystemExit):
@@ -87,7 +87,7 @@ def test_nothing_new_is_refused(starter: Path, tmp_path: Path) -> None:
 def test_new_characters_are_learnt_beside_an_adapter_and_nothing_else_of_the_vocabulary(
     grown: Path, starter: Path, odd: Path, tmp_path: Path, recorded: Recorded
 ) -> None:
-    assert {one.code for one in check(odd, starter).dropped} == {"clip.unknown_characters"}
+    assert {drop.code for drop in check(odd, starter).dropped} == {"clip.unknown_characters"}
     assert not check(odd, grown).dropped
     features = prepare(odd, grown, tmp_path / "cache", recorded.reporter)
     session = start(CONFIG, features, grown, None)

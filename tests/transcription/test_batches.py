@@ -46,7 +46,7 @@ def test_only_clips_that_fail_are_read_again_first_whole_then_hotter() -> None:
 
     found = settle(3, decode)  # type: ignore[arg-type]
     assert asked == [([0, 1, 2], 0.0, False), ([1], 0.0, True), ([1], 0.2, True)]
-    assert [one.text for one in found] == ["fine"] * 3
+    assert [match.text for match in found] == ["fine"] * 3
 
 
 def test_a_text_said_twice_is_read_again_with_the_whole_window_and_then_believed() -> None:

@@ -32,7 +32,7 @@ def test_no_caption_is_too_long_to_be_read_and_no_word_is_lost() -> None:
         assert max(len(entry.text) for entry in entries) <= 84
         assert max(entry.end_s - entry.start_s for entry in entries) <= 7
         assert " ".join(texts(entries)).split() == [word for word, _, _ in words]
-        assert all(one.end_s <= two.start_s for one, two in zip(entries, entries[1:], strict=False))
+        assert all(first.end_s <= two.start_s for first, two in zip(entries, entries[1:], strict=False))
 
 
 def test_what_is_written_without_spaces_is_shown_without() -> None:

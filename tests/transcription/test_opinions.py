@@ -74,7 +74,7 @@ def test_a_given_text_no_second_model_hears_anything_of_is_asked_for_once(
     clip = make_clips(1)[0]
     project.store.swap_clips("s1", "test", [clip.id], [replace(clip, id="s1-0002", text=SAID, given=1)])
     store_transcript(project, project.store.clip("s1-0002"), heard(SAID))
-    assert [one.id for one in without_second_opinion(project)] == ["s1-0002"]
+    assert [clip.id for clip in without_second_opinion(project)] == ["s1-0002"]
     store_second(project, project.store.clip("s1-0002"), heard(""))
     assert without_second_opinion(project) == []
 
@@ -89,7 +89,7 @@ def test_a_clip_made_by_hand_wants_a_second_opinion_and_one_with_a_text_by_hand_
     project.store.swap_clips("s1", "move", [cut.id], [moved])
     store_transcript(project, moved, heard(SAID))
     project.store.edit_clip(typed.id, text="My own words.")
-    assert [one.id for one in without_second_opinion(project)] == [moved.id]
+    assert [clip.id for clip in without_second_opinion(project)] == [moved.id]
 
 
 def test_words_of_a_text_that_is_no_longer_there_do_not_come_back(project: Project, make_clips: MakeClips) -> None:

@@ -77,6 +77,15 @@ def test_a_language_that_nobody_knows_is_named(tmp_path: Path) -> None:
     assert caught.value.code == "asr.unknown_language" and "english" in str(caught.value)
 
 
+def test_what_goes_wrong_in_the_process_stands_in_the_log_in_full(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(UserError) as caught:
+        transcribe_file(replace(wish(tmp_path, tmp_path / "a.wav"), language=7))  # type: ignore[arg-type]
+    assert caught.value.code == "asr.process_bug" and "AttributeError" in str(caught.value)
+    assert "Traceback" in caplog.text and "in _check_language" in caplog.text
+
+
 def test_too_many_at_once_are_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(single_file._places, "acquire", lambda blocking: False)
     with pytest.raises(Busy) as caught:

@@ -47,7 +47,7 @@ def test_an_answer_fills_in_only_what_is_not_there_already() -> None:
     wanted = form.fill({"min_clip_s": 4.0})
     shortest = form.inputs[form.names.index("min_clip_s")]
     assert form.differing(wanted, shown) == {shortest: 4.0}
-    assert form.differing(wanted, [wanted[one] for one in form.inputs]) == {}
+    assert form.differing(wanted, [wanted[field] for field in form.inputs]) == {}
 
 
 @pytest.mark.parametrize("language", ["en", "pt-BR"])

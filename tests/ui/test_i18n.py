@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
+from core.clips.bulk import Replacement, preview_replacement
+from core.engines.f5.text.vocabulary import read_vocabulary
+from core.engines.registry import bases
 from core.errors import UserError
 from core.jobs.args.clips import SegmentArgs
 from core.jobs.job import Job, busy
 from core.jobs.outcome import JobError
 from core.jobs.reporter import Reporter, plain
 from core.project.workspace import Project
+from core.sources.adapter_import import check_sizes
 from ui.i18n import Translator
 
 
@@ -27,6 +35,27 @@ def test_an_error_is_told_in_the_pages_language_with_its_values() -> None:
     assert "Ana 2" in text
     assert Translator("pt-BR")("kinds.train") in text
     assert "still running" not in text
+
+
+def test_why_something_is_refused_is_told_in_the_pages_language_and_what_a_library_says_introduced(
+    project: Project, tmp_path: Path
+) -> None:
+    (tmp_path / "vocab.txt").write_text("a\n")
+    (tmp_path / "config.json").write_text('{"model": "vits"}')
+    (tmp_path / "adapter.json").write_text('{"lora": {"rank": 0}}')
+    for name in ("vocab.json", "model.pth", "dvae.pth", "mel_stats.pth"):
+        (tmp_path / name).touch()
+    refusals = {
+        "a primeira linha não é um único espaço": lambda: read_vocabulary(tmp_path),
+        "ele descreve outro modelo": lambda: bases("xtts").check(tmp_path),
+        "o rank dele é 0": lambda: check_sizes(tmp_path / "adapter.json"),
+        "o programa diz, em inglês: “error:": lambda: preview_replacement(project, Replacement("(", is_pattern=True)),
+    }
+    for words, refuse in refusals.items():
+        with pytest.raises(UserError) as caught:
+            refuse()
+        error = caught.value
+        assert words in Translator("pt-BR").error(error.code, error.text, error.hint, error.values)
 
 
 def test_why_something_was_set_aside_is_told_in_the_pages_language_too(project: Project) -> None:

@@ -12,7 +12,9 @@ from core.jobs.args.base import JobArgs
 from core.jobs.args.clips import SegmentArgs
 from core.jobs.args.training import DemoArgs, TrainArgs
 from core.jobs.job import Job, JobView
+from core.jobs.reporter import Reporter
 from core.project.workspace import Project
+from core.reasons import reason_of
 from ui.i18n import Translator
 from ui.job_panel import act_on_job, job_line, job_panel, stage_line
 
@@ -79,6 +81,18 @@ def test_what_was_set_aside_is_counted_and_named(project: Project) -> None:
     panel = job_panel(T, job)
     assert "notes.pdf holds no sound." in panel
     assert T("job.warnings", count=1) in panel
+
+
+def test_why_something_was_left_out_is_told_in_the_pages_language_with_the_programs_own_words_below(
+    project: Project,
+) -> None:
+    job = _job(project)
+    Reporter(job).warning(
+        "transcribe.clip_failed", "“{clip}” ({what}).", "", clip="Hum.", what=reason_of(MemoryError("1 GiB <too> many"))
+    )
+    panel = job_panel(Translator("pt-BR"), job)
+    assert "(falta memória livre neste computador)" in panel and "too little" not in panel
+    assert 'lang="en">MemoryError: 1 GiB &lt;too&gt; many</small>' in panel
 
 
 def test_what_changes_every_second_is_not_read_out(project: Project) -> None:

@@ -81,7 +81,9 @@ def test_names_from_outside_are_escaped() -> None:
 
 def test_numbers_on_the_axes_are_written_as_the_language_does() -> None:
     series = [Series("treino", [(0, 0.1), (10, 0.9)])]
-    texts = [one.text for one in _parse(plots.lines(series, "a", "b", write=Translator("pt-BR").plain)).findall("text")]
+    texts = [
+        entry.text for entry in _parse(plots.lines(series, "a", "b", write=Translator("pt-BR").plain)).findall("text")
+    ]
     assert "0,5" in texts
     assert not [text for text in texts if text and "." in text]
 

@@ -73,4 +73,6 @@ def test_every_setting_and_preset(language: str) -> None:
     t = Translator(language)
     assert not [name for name in Settings.model_fields if not t.has(f"setting.{name}")]
     assert not [name for name in XttsTrainConfig.model_fields if not t.has(f"training.{name}_help")]
-    assert not [one.id for one in presets("xtts") if not (t.has(one.label_key) and t.has(one.description_key))]
+    assert not [
+        preset.id for preset in presets("xtts") if not (t.has(preset.label_key) and t.has(preset.description_key))
+    ]

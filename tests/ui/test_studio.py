@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 
 from core.errors import UserError
+from core.jobs import events
 from core.jobs.args.base import JobArgs
 from core.jobs.args.studio import SpeakDocumentArgs, WriteDocumentArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
 from core.studio import changes, documents, playback, start
+from core.studio.cast import cast_of
 from core.studio.document import Document, Pauses
+from core.studio.keys import Keys
 from core.studio.playback import NextLine, next_line
 from core.studio.pronunciation import pronunciations
 from core.studio.state import LineState, overview, states
-from core.studio.takes import Failure, LineTake
+from core.studio.takes import Failure, LineTake, add_failure, asked_again
 from core.synthesis.saved_voices import discard_voice, save_voice
 from tests.synthesis.conftest import humming as humming
 from tests.synthesis.conftest import toy as toy
@@ -75,6 +78,15 @@ def test_what_was_typed_is_shown_as_text(humming: Project, text: Document, langu
     for part in shown:
         assert "<script" not in part and "alert(1)</script>" not in part
     assert "alert(1)" in shown[0] and "alert(1)" in shown[1]
+
+
+def test_of_lines_that_lack_the_same_voice_the_first_says_so(humming: Project, text: Document) -> None:
+    nobody = [
+        LineState(line.having(voice=name), number, "no_voice", 0.0)
+        for number, (line, name) in enumerate(zip(text.lines, ("Ana", "Ana", "Rui"), strict=True), 1)
+    ]
+    shown = line_rows(Translator("en"), humming, text, nobody, Place.of("mode=studio"), [])
+    assert [shown.count(f"No voice is called “{name}”") for name in ("Ana", "Rui")] == [1, 1]
 
 
 def test_the_doubtful_are_found_by_a_filter_and_long_texts_are_paged(humming: Project, text: Document) -> None:
@@ -191,6 +203,27 @@ def test_a_line_is_waited_for_only_while_a_job_is_still_to_speak_it(
     later = Failure(key="k", code="speak.unknown_characters", at=time.time() + 60)
     rows[2] = LineState(text.lines[2], 3, "failed", 0.0, failure=later)
     assert follows(others, 3) == NextLine(None, False, 1)
+    events.append(jobs[0].events_path, events.Launched(at=time.time() + 120))
+    assert next_line(humming, text.id, number=3) == NextLine(None, True), (
+        "the job was resumed since, and tries it again"
+    )
+    rows[2] = LineState(text.lines[2], 3, "failed", 0.0, failure=later, request_at=time.time() + 120)
+    assert follows(SpeakDocumentArgs(document=text.id, lines=(1,)), 3) == NextLine(None, True), "a person asked for it"
+
+
+def test_a_line_that_was_asked_for_is_to_come_until_it_is_spoken_or_has_failed(
+    humming: Project, text: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = documents.recast(humming, text, cast_of(humming, text)[0])
+    line, folder = text.lines[0], documents.folder(humming, text.id)
+    job = Job.create(humming.jobs, SpeakDocumentArgs(document=text.id))
+    monkeypatch.setattr(start, "at_work", lambda project, id: job)
+    request_at = lambda: states(humming, text)[0].request_at  # noqa: E731
+    before = time.time()
+    start.speak_again(humming, text.id, line.id)
+    assert before <= request_at() <= time.time() and asked_again(folder) == [line.id]
+    add_failure(folder, Failure(key=Keys(humming, text).key(line), code="speak.unknown_characters", at=time.time()))
+    assert request_at() == 0
 
 
 def test_an_empty_field_leaves_it_to_the_voice_and_shows_how_that_speaks(humming: Project, text: Document) -> None:

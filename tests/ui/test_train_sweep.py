@@ -12,8 +12,9 @@ from core.project.workspace import Project, Workspace
 from core.settings import Settings
 from ui.i18n import Translator
 from ui.page import Page
+from ui.tabs.train.selection import Selection
 from ui.tabs.train.sweep import SweepDraft, sweep_preview
-from ui.tabs.train.tab import Selection, build
+from ui.tabs.train.tab import build
 
 
 def test_the_cost_of_a_sweep_is_not_left_on_show_beside_its_button_in_another_project(workspace: Workspace) -> None:

@@ -24,7 +24,7 @@ from core.training.run import CONFIG, Run, runs
 from ui.i18n import LANGUAGES, Translator
 from ui.job_panel import job_panel, stage_line
 from ui.tabs.train.control import act_on_run, controls
-from ui.tabs.train.tab import Selection
+from ui.tabs.train.selection import Selection
 from ui.tabs.train.view import run_view
 
 T = Translator("en")
@@ -105,7 +105,7 @@ def test_who_waits_is_told_for_whom_and_may_leave(run: Run, language: str) -> No
 
 
 def test_a_taken_card_is_no_reason_to_refuse(project: Project) -> None:
-    from ui.tabs.train.tab import _blocking_job
+    from ui.tabs.train.setup import _blocking_job
 
     mine = {"kind": "train", "title": "Other", "path": "/elsewhere"}
     handle = locks.try_lock(project.workspace.gpu_lock, mine)

@@ -8,6 +8,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 
+import gradio as gr
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -16,19 +17,24 @@ from core.engines import registry
 from core.errors import UserError
 from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
-from core.project.workspace import Project
-from core.synthesis.saved_voices import SavedVoice, change_voice, discard_voice, save_voice
+from core.project.workspace import Project, Workspace
+from core.settings import Settings
+from core.synthesis.saved_voices import SavedVoice, change_voice, discard_voice, save_voice, saved_voice
 from core.synthesis.voices import speakers
 from core.training.config import config_text
 from tests.synthesis.conftest import humming as humming
 from tests.synthesis.conftest import toy as toy
 from ui.http import voice_routes
 from ui.i18n import LANGUAGES, Translator
+from ui.page import Page
+from ui.tabs.speak import tab as speak_tab
+from ui.tabs.voices import tab as voices_tab
 from ui.tabs.voices.card import new_voice, voice_cards
-from ui.tabs.voices.editor import editor, fields_of
+from ui.tabs.voices.editor import editor, fields_of, usual_references
 from ui.tabs.voices.tab import _open, _toggled
 
 T = Translator("en")
+SETTINGS = Settings(_env_file=None)  # type: ignore
 
 
 @pytest.fixture
@@ -77,9 +83,23 @@ def test_references_are_taken_in_and_left_out_but_never_all(humming: Project, an
     assert opened is not None and opened.id == ana.id, "the only one there is"
 
 
+def test_a_voice_whose_training_is_gone_is_shown_to_be_changed_or_deleted_even_where_nothing_else_can_speak(
+    workspace: Workspace,
+) -> None:
+    project = workspace.create("Eva", "en", "xtts")
+    eva = save_voice(project, "Eva", "lost:20")
+    with gr.Blocks():
+        hidden = [gr.Textbox(visible=False) for _ in range(3)]
+        tab = voices_tab.build(Page(SETTINGS, workspace, T, *hidden))
+    shown = "".join(str(value) for value in tab.refresh(project, "").values())
+    assert T("voices.speaker_gone") in shown and T("voices.no_voice") in shown
+    assert 'data-do="delete-voice"' in shown and 'id="voice-editor"' in shown and 'value="lost:20" selected' in shown
+    assert usual_references(project, eva) == []
+
+
 def test_a_voice_is_taken_along_as_its_card_and_its_adapter(humming: Project, ana: SavedVoice) -> None:
     app = FastAPI()
-    app.include_router(voice_routes.routes(humming.workspace))
+    app.include_router(voice_routes.routes(humming.workspace, SETTINGS))
     with TestClient(app) as client:
         card = client.get(f"/download/{humming.slug}/voice/{ana.id}/card")
         assert card.text.startswith("---\nlanguage: en") and "Public domain" in card.text and "<script>" in card.text
@@ -105,5 +125,20 @@ def test_a_voice_is_taken_along_as_its_card_and_its_adapter(humming: Project, an
             base = json.loads(files["base.toy.json"])
             assert len(base["sha256"]) == 64 and base["references"] == [{"file": "reference-01.wav", "text": "Hum la."}]
             assert files["reference-01.wav"] == humming.clip_file("s1-0000").read_bytes()
+
+            fork = humming.workspace.models / "tuning-fork"
+            fork.rename(fork.with_name("away"))
+            try:
+                changed = saved_voice(humming, ana.id)
+                for language in LANGUAGES:
+                    t = Translator(language)
+                    headers = {"Accept-Language": language}
+                    answer = client.get(f"/download/{humming.slug}/voice/{ana.id}/adapter", headers=headers)
+                    assert answer.status_code == 409 and "Tuning fork" in answer.text and t("tabs.train") in answer.text
+                    page = editor(t, humming, changed, speakers(humming))
+                    assert answer.text in page and "/adapter" not in page
+                    assert answer.text in speak_tab._setup(t, humming, f"?voice={ana.id}"), "before anything is said"
+            finally:
+                fork.with_name("away").rename(fork)
         finally:
             shutil.rmtree(run)

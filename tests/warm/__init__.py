@@ -28,8 +28,8 @@ PAGE, ENGINE = "page", "engine"  # what is imported: Gradio and the page's modul
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
-def start() -> subprocess.Popen[bytes]:
-    """Begin to import; whoever connects meanwhile waits. It ends when its input does."""
+def start(tests: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Begin to import, and to read these tests; whoever connects meanwhile waits. It ends when its input does."""
     folder = Path(tempfile.mkdtemp(prefix="voicewright-warm-", dir="/tmp"))  # addresses of sockets have to be short
     os.environ[FOLDER] = str(folder)
     for kind in (PAGE, ENGINE):
@@ -37,8 +37,9 @@ def start() -> subprocess.Popen[bytes]:
         script = folder / f"python-{kind}"
         script.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         script.chmod(0o700)
+    paths = [str(Path(test.split("::")[0]).resolve()) for test in tests]
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.warm.server", str(folder)],
+        [sys.executable, "-m", "tests.warm.server", str(folder), *paths],
         cwd=REPOSITORY,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

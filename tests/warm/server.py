@@ -1,4 +1,4 @@
-"""The warm process: ``python -m tests.warm.server FOLDER`` imports, and forks for whoever connects to its sockets."""
+"""The warm process: ``… -m tests.warm.server FOLDER TEST …`` imports, and forks for whoever connects to its sockets."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from core.engines import registry
 from core.jobs import fork_server
 from core.system.process import import_heavy
 from tests import warm
+from tests.warm.rewriting import rewrite_tests
 from ui.gradio_import import import_gradio
 
 _PAGE = ["core.jobs.worker", "core.tasks.import_sources", "core.tasks.scan_collection", "core.tasks.list_link"]
@@ -54,6 +55,8 @@ def main() -> None:
     listening[other].close()
     for name in _ENGINE if own == warm.ENGINE else []:
         import_heavy(name)
+    if own == warm.ENGINE:
+        rewrite_tests(map(Path, sys.argv[2:]))
     gc.freeze()
     os.environ.clear()
     os.environ.update(environment)  # libraries add to it
@@ -166,6 +169,8 @@ def _become(about: dict[str, Any], handles: list[int]) -> None:
         os.chdir(about["folder"])
         if about["arguments"][0] == "webui.py":
             os.environ["HF_HUB_DISABLE_TELEMETRY"] = "True"  # as Gradio will
+            warm.have_jobs_forked()
+        elif about["arguments"][:3] == ["-u", "-m", "core.train"]:  # as a launcher of several starts it
             warm.have_jobs_forked()
         _run(list(about["arguments"]))
         code = 0

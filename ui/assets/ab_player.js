@@ -99,6 +99,7 @@ window.vw.AbPlayer = class {
       });
     }
     this.picked = side;
+    this.round = 1;  // the other side is heard whole as well, however late one goes over
     this.changed(this);
   }
   pause() { this.wish = null; if (this.playing) { this.at = this.position; this.stop(); this.changed(this); } }

@@ -82,7 +82,7 @@ window.vw = {
   acted: -Infinity,
   act() { this.acted = performance.now(); },
   hasActed() { return performance.now() - this.acted < this.ACTED_MS; },
-  refresh() { document.querySelector('#vw-refresh')?.click(); },
+  refresh() {},  // the steps' panel puts another in its place (app.py)
 };
 // A session that has ended (here, elsewhere or by its age) leads to the login and from there back to this place. A page
 // that has only just come was let in, so it does not turn round and round.

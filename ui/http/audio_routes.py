@@ -69,9 +69,9 @@ def download_url(project: str, export: str) -> str:
     return f"../download/{quote(project, safe='')}/export/{quote(export, safe='')}"
 
 
-def voice_url(voice: str, what: str) -> str:
+def voice_url(voice: str, part: str) -> str:
     """Where a page gets a voice that was brought in from: its ``sample.wav``, or as ``download`` all of it as a zip."""
-    return f"../voices/{quote(voice, safe='')}/{what}"
+    return f"../voices/{quote(voice, safe='')}/{part}"
 
 
 def dataset_url(project: str, dataset: str, layout: str) -> str:

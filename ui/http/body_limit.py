@@ -23,9 +23,9 @@ class BodyLimit:
         if scope["type"] != "http" or is_upload(scope):
             await self.app(scope, receive, send)
             return
-        content_length, most = announced_bytes(scope), max(self.max_bytes, _LARGER.get(scope["path"], 0))
-        if content_length is not None and content_length > most:
-            await refuse(_too_large(most), 413, scope, receive, send)
+        content_length, limit = announced_bytes(scope), max(self.max_bytes, _LARGER.get(scope["path"], 0))
+        if content_length is not None and content_length > limit:
+            await refuse(_too_large(limit), 413, scope, receive, send)
             return
         came, began = 0, False
 
@@ -33,32 +33,32 @@ class BodyLimit:
             nonlocal came
             message = await receive()
             came += len(message.get("body", b""))
-            if came > most:
+            if came > limit:
                 raise _TooLarge
             return message
 
         async def sender(message: Message) -> None:
             nonlocal began
             # What the application makes of the broken body is not what the client should read.
-            if came <= most or began:
+            if came <= limit or began:
                 began = True
                 await send(message)
 
         try:
             await self.app(scope, counting_receive, sender)
         except Exception:
-            if came <= most or began:
+            if came <= limit or began:
                 raise
-        if came > most and not began:
-            await refuse(_too_large(most), 413, scope, receive, send)
+        if came > limit and not began:
+            await refuse(_too_large(limit), 413, scope, receive, send)
 
 
-def _too_large(most: int) -> UserError:
+def _too_large(limit: int) -> UserError:
     return UserError(
         "server.body_too_large",
         "This is more than {limit} MB at once, so it was not taken.",
         "Send it in smaller parts.",
-        limit=f"{most / (1 << 20):g}",
+        limit=f"{limit / (1 << 20):g}",
     )
 
 

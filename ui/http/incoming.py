@@ -47,15 +47,15 @@ class Pieces:
         self.folder = self.temporary / "incoming"
         self.room = UploadRoom(PlainTextResponse(""), settings)
 
-    async def begin(self, said: Announcement) -> IncomingFile:
+    async def begin(self, note: Announcement) -> IncomingFile:
         """Begin a file, or find it again.
 
         Raises:
             UserError: ``upload.too_large``, ``upload.no_room``.
         """
-        if said.bytes > self.room.max_bytes:
+        if note.bytes > self.room.max_bytes:
             raise self.room.too_large()
-        file = await run_in_threadpool(IncomingFile.begin, self.folder, plain_name(said.name), said.bytes, said.mark)
+        file = await run_in_threadpool(IncomingFile.begin, self.folder, plain_name(note.name), note.bytes, note.mark)
         if file.size - file.offset > usable_bytes(self.temporary):
             raise self.room.no_room()
         return file
@@ -125,10 +125,10 @@ class Incoming:
 
     async def _begin(self, request: Request) -> Response:
         try:
-            said = Announcement.model_validate_json((await request.body())[: _MOST_BODY + 1])
+            note = Announcement.model_validate_json((await request.body())[: _MOST_BODY + 1])
         except ValidationError:
             return PlainTextResponse("Not understood", status_code=422)
-        file = await self.pieces.begin(said)
+        file = await self.pieces.begin(note)
         return _json({"id": file.id, "offset": file.offset})
 
     async def _append(self, request: Request, id_: str) -> Response:

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core.settings import Settings
 from ui import ASSETS
 from ui.http import address_check
+from ui.http.api.problem import API_PATHS, NO_STORE, PROBLEM
 from ui.http.api_keys import ApiKey, ApiKeys, token_of
 from ui.http.security import prefix
 from ui.http.sessions import SESSION_S, Session, Sessions
@@ -30,7 +31,6 @@ from ui.language import LANGUAGES, choose
 
 log = logging.getLogger("voicewright.login")
 OPEN_PATHS = frozenset({"/health", "/login"})
-API_PATHS = ("/v1/", "/api/v1/")
 SESSION = "voicewright.session"
 SESSIONS = "voicewright.sessions"
 _LARGEST_FORM = 4096
@@ -93,23 +93,25 @@ class LoginGuard:
         if is_api and (token := token_of(headers)) and (key := await run_in_threadpool(self.keys.find, token)):
             await self._answer_program(key, scope, receive, send)
             return
-        refusal: Response = JSONResponse(_KEY_NEEDED if is_api else {"detail": "Log in first."}, status_code=401)
+        refusal = _key_needed() if is_api else JSONResponse({"detail": "Log in first."}, status_code=401)
         if not is_api and "text/html" in headers.get("accept", ""):
             refusal = RedirectResponse(f"{self.root}/login{_asking(scope, self.root)}", status_code=303)
         refusal.headers["Cache-Control"] = "no-store"
         await refusal(scope, receive, send)
 
     async def _answer_program(self, key: ApiKey, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as long as the key is there: what comes for hours (events, speech) ends once it is revoked."""
-        looked_at, is_revoked = time.monotonic(), False
+        """Answer as long as the key is there: what comes for hours (events, speech) ends once it is revoked, and what
+        had not begun by then is refused as if it had never been there."""
+        looked_at, is_revoked, has_begun = time.monotonic(), False, False
 
         async def send_if_valid(message: Message) -> None:
-            nonlocal looked_at, is_revoked
+            nonlocal looked_at, is_revoked, has_begun
             if time.monotonic() - looked_at >= _LOOK_S:
                 looked_at = time.monotonic()
                 is_revoked = is_revoked or not await run_in_threadpool(self.keys.has, key.id)
             if is_revoked:
                 raise ConnectionResetError("the API key was revoked")
+            has_begun = True
             await send(message)
 
         try:
@@ -117,6 +119,12 @@ class LoginGuard:
         except Exception:
             if not is_revoked:
                 raise
+        if is_revoked and not has_begun:
+            await _key_needed()(scope, receive, send)
+
+
+def _key_needed() -> Response:
+    return JSONResponse(_KEY_NEEDED, 401, NO_STORE, PROBLEM)
 
 
 def _session(request: HTTPConnection, sessions: Sessions, root: str) -> Session | None:

@@ -24,9 +24,9 @@ def routes(workspace: Workspace) -> APIRouter:
     def news(lang: str = "en", jobs: str = "") -> JSONResponse:
         running = [_key(project, job) for project, job in workspace.running()]
         t = Translator(lang if lang in LANGUAGES else "en")
-        seen = [key for key in jobs.split(",")[:_MOST_JOBS] if key and key not in running]
-        ended = [message for key in seen if (message := _message(t, workspace, key))]
-        return JSONResponse({"running": running, "ended": ended}, headers={"Cache-Control": "no-store"})
+        keys = [key for key in jobs.split(",")[:_MOST_JOBS] if key and key not in running]
+        messages = [message for key in keys if (message := _message(t, workspace, key))]
+        return JSONResponse({"running": running, "ended": messages}, headers={"Cache-Control": "no-store"})
 
     return router
 

@@ -17,7 +17,7 @@ from ui.http.refusal import refuse
 from ui.language import LANGUAGES
 
 _PAGES = "|".join(LANGUAGES)
-_UPLOAD = re.compile(rf"/({_PAGES})/gradio_api/upload/?|/api/v1/projects/[^/]+/sources")
+_UPLOAD = re.compile(rf"/({_PAGES})/gradio_api/upload/?|/api/v1/projects/[^/]+/(sources|imports|voices/[^/]+/picture)")
 _UPLOAD_OR_JSON = re.compile(r"/api/v1/finetune/[^/]+")
 _PIECE = re.compile(rf"(/({_PAGES})/incoming|/api/v1/uploads)/[0-9a-f]{{32}}")  # of a file, see `ui.http.incoming`
 _FRAME_BYTES = 1 << 20  # what a form adds to the files in it, at most

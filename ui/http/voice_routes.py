@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 from urllib.parse import quote
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import PlainTextResponse, Response
 
 from core.errors import UserError
@@ -13,10 +12,14 @@ from core.jobs.args.speech import VoiceArgs
 from core.project.workspace import Project, Workspace
 from core.report.adapter import adapter_files
 from core.report.model_card import model_card
+from core.settings import Settings
 from core.synthesis.exports import imported_voice
 from core.synthesis.saved_voices import saved_voice
+from core.synthesis.voice_picture import jpeg_of
 from core.synthesis.voices import VoiceChoice, voices
+from ui import language
 from ui.http.audio_routes import zip_files, zipped
+from ui.i18n import Translator
 
 
 def card_url(project: str, voice: str) -> str:
@@ -34,7 +37,7 @@ def picture_url(project: str, voice: str) -> str:
     return f"../download/{quote(project, safe='')}/voice/{quote(voice, safe='')}/picture"
 
 
-def routes(workspace: Workspace) -> APIRouter:
+def routes(workspace: Workspace, settings: Settings) -> APIRouter:
     """``/download/{project}/voice/{voice}/…``, and the picture of a voice that was brought in."""
     router = APIRouter()
 
@@ -56,14 +59,17 @@ def routes(workspace: Workspace) -> APIRouter:
         return PlainTextResponse(card, media_type="text/markdown; charset=utf-8", headers=headers)
 
     @router.get("/download/{slug}/voice/{id}/adapter")
-    def download_adapter(slug: str, id: str) -> Response:
+    def download_adapter(request: Request, slug: str, id: str) -> Response:
         project, choice = voice_of(slug, id)
         if choice.saved is None or choice.checkpoint is None:
             raise _missing()
         try:
             files = adapter_files(project, choice.saved)
-        except UserError:
-            raise _missing() from None
+        except UserError as error:
+            message = Translator(language.choose(request, settings)).error(
+                error.code, error.text, error.hint, error.values
+            )
+            return PlainTextResponse(message, status_code=409)
         return zipped(zip_files(files), f"{choice.id}-adapter")
 
     @router.get("/download/{slug}/voice/{id}/picture")
@@ -85,10 +91,11 @@ def routes(workspace: Workspace) -> APIRouter:
 
 def _picture(content: str) -> Response:
     """A picture as it is kept; its address changes with it, so a browser may keep it."""
-    if not content:
-        raise _missing()
+    image = jpeg_of(content)
+    if not image:
+        raise HTTPException(404, "This voice has no picture, or a damaged one.")
     headers = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
-    return Response(base64.b64decode(content), media_type="image/jpeg", headers=headers)
+    return Response(image, media_type="image/jpeg", headers=headers)
 
 
 def _missing() -> HTTPException:

@@ -57,7 +57,14 @@ class Translator:
         Where this computer keeps its files is no business of a page: paths are told from the workspace on, but for
         those that the person typed.
         """
-        values = self._with_reasons(values)
+        return " ".join(self._sentences(code, text, hint, values)).strip()
+
+    def error_text(self, code: str, text: str, values: dict[str, Any]) -> str:
+        """Only what happened, without what to do now."""
+        return self._sentences(code, text, "", values)[0]
+
+    def _sentences(self, code: str, text: str, hint: str, values: dict[str, Any]) -> tuple[str, str]:
+        values = self.with_reasons(values)
         if code not in _TYPED_PATHS:
             for name, value in values.items():
                 relative = without_folders(str(value))
@@ -72,14 +79,9 @@ class Translator:
             with contextlib.suppress(LookupError, ValueError, TypeError, AttributeError):
                 # Of another version, or from a damaged file, it may come without what the sentence is filled with.
                 text, hint = (str(entry.get(part, "")).format(**values) for part in ("text", "hint"))
-        return f"{text} {hint}".strip()
+        return text, hint
 
-    def error_text(self, code: str, text: str, values: dict[str, Any]) -> str:
-        """Only what happened, without what to do now."""
-        entry = self._tree.get("errors", {}).get(code)
-        return str(entry["text"]).format(**self._with_reasons(values)) if entry else text
-
-    def _with_reasons(self, values: dict[str, Any]) -> dict[str, Any]:
+    def with_reasons(self, values: dict[str, Any]) -> dict[str, Any]:
         """Values of an error; those that are errors themselves, or records of them, as sentences in this language."""
         return {name: self._reason(value) for name, value in values.items()}
 
@@ -88,13 +90,13 @@ class Translator:
             value = {"code": value.code, "text": value.text, "hint": value.hint, "values": value.values}
         if not isinstance(value, dict) or not isinstance(value.get("code"), str):
             return Reason(value) if type(value) is str else value
-        said = {part: str(value.get(part, "")) for part in ("text", "hint")}
+        parts = {part: str(value.get(part, "")) for part in ("text", "hint")}
         entry = self._tree.get("errors", {}).get(value["code"])
         if entry:
             with contextlib.suppress(LookupError, ValueError, TypeError, AttributeError):
-                inner = self._with_reasons(value["values"])
-                said = {part: str(entry.get(part, "")).format(**inner) for part in said}
-        return Reason.of(said["text"], said["hint"])
+                inner = self.with_reasons(value["values"])
+                parts = {part: str(entry.get(part, "")).format(**inner) for part in parts}
+        return Reason.of(parts["text"], parts["hint"])
 
     def job_name(self, kind: str, title: str = "") -> str:
         """What a person calls a job: its kind, and their own words for it if they say more."""

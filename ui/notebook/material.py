@@ -13,7 +13,7 @@ from core.files import TEMP_PREFIX, slug
 from core.jobs.args.projects import UnpackProjectArgs
 from core.project.engine import start_download
 from core.project.workspace import Project
-from core.sync.mirror import fetch
+from core.sync.fetch import fetch
 from core.system import hardware
 from core.training.presets import Preset, choose
 from ui.notebook import pictures

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from core import preparation, transfer
 from core.checkpoint_ref import CheckpointRef
 from core.damage import DamagedFile
-from core.dataset.freeze import latest
+from core.dataset.freeze import datasets, latest
 from core.errors import Cancelled, UserError
 from core.evaluation.scorecard import recommended_step
 from core.files import slug
@@ -26,9 +26,10 @@ from core.project.contents import OPTIONS
 from core.synthesis.exports import exports
 from core.synthesis.start import start_export
 from core.system import hardware
-from core.training.batches import start_trial, tried_batches
+from core.training.batches import tried_batches
 from core.training.diagnosis import best_checkpoint
 from core.training.presets import choose
+from core.training.probe import start_probe
 from ui.batches import batches_table
 from ui.notebook import pictures
 from ui.notebook.cell import Cell, Wish
@@ -74,11 +75,15 @@ class Session(Cell):
         project = open_project(self)
         source, rights = material(wish)
         keep_mirror(self, project)
-        for job in preparation.jobs(project, source, quality=wish.quality, rights=rights, device=wish.device):
-            self.follow(job)
-        dataset = preparation.dataset(project)
-        approved = project.figures.totals().approved
-        facts = {"clips": t.number(dataset.clips), "length": t.length(dataset.seconds), "approved": t.number(approved)}
+        run = find_run(self, project)
+        # A run goes on with its own dataset, which is on the drive before its clips are: they may be lost.
+        dataset = next((frozen for frozen in datasets(project) if run and frozen.path == run.dataset), None)
+        if dataset is None:
+            for job in preparation.jobs(project, source, quality=wish.quality, rights=rights, device=wish.device):
+                self.follow(job)
+            dataset = preparation.dataset(project)
+        count = project.figures.totals().approved
+        facts = {"clips": t.number(dataset.clips), "length": t.length(dataset.seconds), "approved": t.number(count)}
         self.show("dataset", pictures.paragraph(t("notebook.dataset", **facts)))
         return {"project": project.slug, "dataset": dataset.id, "clips": dataset.clips}
 
@@ -86,20 +91,20 @@ class Session(Cell):
         """A table of which batch is quickest on this card, tried once; `train` takes the best."""
         t, project = self.t, open_project(self)
         preset = preset_of(project)
-        tried = tried_batches(self.workspace, preset.id)
-        if tried is None and (frozen := latest(project)):
+        batches = tried_batches(self.workspace, preset.id)
+        if batches is None and (frozen := latest(project)):
             fetch_base(self, project)
             changes, device = self.wish.changes, self.wish.device
             args = TryBatchesArgs(
                 dataset=frozen.id, base=base_of(self, project), preset=preset.id, changes=changes, device=device
             )
-            self.follow(start_trial(project, args))
-            tried = tried_batches(self.workspace, preset.id)
-        if tried is None:
+            self.follow(start_probe(project, args))
+            batches = tried_batches(self.workspace, preset.id)
+        if batches is None:
             self.show("batches", pictures.paragraph(t("batches.no_choice")))
             return {"best": {}}
-        self.show("batches", batches_table(t, tried))
-        return {"best": tried.changes}
+        self.show("batches", batches_table(t, batches))
+        return {"best": batches.changes}
 
     def train(self) -> dict[str, Any]:
         """Begin the run, go on with it, or follow it: whichever is left to do."""

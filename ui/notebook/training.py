@@ -38,12 +38,12 @@ def launch(cell: Cell, project: Project, run: Run | None) -> Run:
     command = [sys.executable, "-m", "core.train", "--workspace", str(cell.workspace.path), "--wait"]
     if run is None:
         preset, frozen = preset_of(project), latest(project)
-        tried = tried_batches(cell.workspace, preset.id)
+        batches = tried_batches(cell.workspace, preset.id)
         file = notes / f"{project.slug}.yaml"
         about = {"project": project.slug, "name": wish.run, "preset": preset.id, "base": base_of(cell, project)}
         about |= {"dataset": frozen.id if frozen else "", "device": wish.device}
         file.write_text(
-            yaml.safe_dump({**about, "settings": {**(tried.changes if tried else {}), **wish.changes}}),
+            yaml.safe_dump({**about, "settings": {**(batches.changes if batches else {}), **wish.changes}}),
             encoding="utf-8",
         )
         command += ["--config", str(file)]

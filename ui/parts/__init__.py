@@ -13,6 +13,21 @@ def script(name: str, beside: str = __file__) -> str:
     return (Path(beside).parent / name).read_text(encoding="utf-8")
 
 
+# What `panel.js` makes and the scripts of single panels use.
+_NAMES = "{ root, onValue, windowId }"
+
+
+def panel_script() -> str:
+    """What every panel runs when it appears; it stands in the page's head, once for all of them."""
+    code = script("live_panel.js") + script("panel.js")
+    return f"window.vw.panel = (element, trigger, props, watch) => {{\n{code}return {_NAMES};\n}};\n"
+
+
+def on_load(more_script: str = "") -> str:
+    """What Gradio runs when a panel appears: `panel_script`, then the panel's own. It looks for its events' names."""
+    return f"const {_NAMES} = window.vw.panel(element, trigger, props, watch);  // sends 'act'\n{more_script}"
+
+
 def Panel(value: str = "", *, more_script: str = "", **options: Any) -> gr.HTML:
     """HTML made on the server, patched in place: players go on playing and the focus stays when it changes.
 
@@ -21,14 +36,14 @@ def Panel(value: str = "", *, more_script: str = "", **options: Any) -> gr.HTML:
     query of the address). A form with ``data-do`` sends its fields as JSON in ``evt.value``. One with ``data-go``
     leads to that tab, one with ``data-view`` to a place within it.
 
-    ``more_script`` runs after the panel's own, with its names (``root``, ``send``).
+    ``more_script`` runs after `panel_script`, with what that makes (``root``, ``onValue``, ``windowId``).
 
     A function and no subclass: beside the source of every subclass Gradio writes a stub file when it is imported.
     """
     return gr.HTML(
         value,
         html_template='<div class="vw-panel"></div>',
-        js_on_load=script("live_panel.js") + script("panel.js") + more_script,
+        js_on_load=on_load(more_script),
         apply_default_css=False,
         padding=False,
         **options,

@@ -8,7 +8,7 @@ from typing import Any
 from core import merge
 from core.jobs.args.projects import MergeProjectArgs
 from core.jobs.job import Job
-from core.merge import Conflict
+from core.merge_plan import Conflict, plan_merge
 from core.project.workspace import Project, Workspace
 from ui import html
 from ui.i18n import Translator
@@ -17,14 +17,14 @@ from ui.job_panel import act_on_job, is_live, job_panel
 _MOST_NAMES = 30
 
 
-def merge_choice(t: Translator, slug: str, others: Sequence[tuple[str, str]], busy: str) -> str:
-    """A form that asks what merging a project into one of ``others`` would do, by folder and name; empty without any.
+def merge_choice(t: Translator, slug: str, targets: Sequence[tuple[str, str]], busy: str) -> str:
+    """A form that asks what merging a project into one of ``targets`` would do, by folder and name; empty without any.
 
     ``busy`` says why it is off.
     """
-    if not others:
+    if not targets:
         return ""
-    options = "".join(f'<option value="{html.e(other)}">{html.e(name)}</option>' for other, name in others)
+    options = "".join(f'<option value="{html.e(target)}">{html.e(name)}</option>' for target, name in targets)
     field = f'<span>{html.e(t("merge.into"))}</span><select name="target">{options}</select>'
     button = f'<button type="submit" class="vw-btn"{" disabled" if busy else ""}>{html.e(t("merge.look"))}</button>'
     return (
@@ -37,16 +37,16 @@ def merge_preview(t: Translator, workspace: Workspace, origin_slug: str, target_
     """What would come in and what stays, with the button that does it.
 
     Raises:
-        UserError: as of `core.merge.plan`.
+        UserError: as of `plan_merge`.
     """
     origin, target = workspace.project(origin_slug), workspace.project(target_slug)
-    wanted = merge.plan(origin, target)
+    plan = plan_merge(origin, target)
     names = {"origin": origin.info.name, "target": target.info.name}
     merge_button = html.action(t("merge.do"), "merge", f"{origin.slug}/{target.slug}", style="primary")
-    buttons = "" if wanted.is_empty else merge_button
+    buttons = "" if plan.is_empty else merge_button
     buttons += html.action(t("merge.not_now"), "merge-close")
-    facts = _facts(t, wanted.counts, wanted.conflicts, len(wanted.conflicts))
-    title, lead = html.e(t("merge.title", **names)), html.e(t("merge.nothing" if wanted.is_empty else "merge.preview"))
+    facts = _facts(t, plan.counts, plan.conflicts, len(plan.conflicts))
+    title, lead = html.e(t("merge.title", **names)), html.e(t("merge.nothing" if plan.is_empty else "merge.preview"))
     return (
         f'<section class="vw-card" data-key="merge" data-reveal="{html.e(origin.slug)}{html.e(target.slug)}">'
         f'<h3>{title}</h3><p>{lead}</p>{facts}<div class="vw-row">{buttons}</div></section>'

@@ -134,11 +134,11 @@ element.addEventListener('submit', (event) => {
   const form = event.target.closest('form[data-do]');
   if (!form) return;
   event.preventDefault();
-  if (form.classList.contains('busy')) return;
-  form.classList.add('busy');
-  setTimeout(() => form.classList.remove('busy'), 600);
-  window.vw.act();
   const fields = JSON.stringify(Object.fromEntries(new FormData(form, event.submitter)));
+  if (form.sent === fields) return;  // the second half of a double click
+  form.sent = fields;
+  setTimeout(() => { form.sent = null; }, 600);
+  window.vw.act();
   trigger('act', {
     do: form.dataset.do, id: form.dataset.id || '', value: fields, view: location.search,
     seen: near(form, 'data-seen'), window: windowId,

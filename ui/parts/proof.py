@@ -14,5 +14,5 @@ def proof_line(t: Translator, proof: Proof) -> str:
         doubts.append(t("proof.misheard"))
     if not doubts:
         return ""
-    heard = t("proof.heard", heard=proof.heard) if proof.heard and proof.cer else ""
-    return html.notice(" ".join(filter(None, [t("proof.doubtful", doubts=", ".join(doubts)), heard])), "warn")
+    hearing = t("proof.heard", heard=proof.heard) if proof.heard and proof.cer else ""
+    return html.notice(" ".join(filter(None, [t("proof.doubtful", doubts=", ".join(doubts)), hearing])), "warn")

@@ -25,8 +25,8 @@ class SpeakingForm:
         self.forms = EngineForms(page.t, speaking_options, "speaking")
         self.inputs = self.forms.inputs
         self.outputs: list[Any] = [self.marks, *self.forms.outputs]
-        edited = functools.partial(gr.on, [field.input for field in self.inputs])
-        page.on(edited, self._edit, self.inputs, [self.marks], refresh=False)
+        on_edit = functools.partial(gr.on, [field.input for field in self.inputs])
+        page.on(on_edit, self._edit, self.inputs, [self.marks], refresh=False)
         page.on(self.marks.act, self._reset, self.inputs, [self.marks, *self.inputs], refresh=False)
 
     def shown(self, project: Project, all_values: Sequence[Any]) -> Updates:

@@ -7,6 +7,7 @@ from core.project.conflicts import digest
 from core.project.workspace import Project
 from core.synthesis.exports import Export, imported_voice
 from core.synthesis.saved_voices import SavedVoice
+from core.synthesis.voice_picture import jpeg_of
 from core.synthesis.voices import VoiceChoice
 from ui import html
 from ui.http.audio_routes import voice_url
@@ -35,7 +36,7 @@ def choice_face(project: Project, choice: VoiceChoice | None) -> str:
 
 def _face(name: str, colour: str, picture: str, url: str) -> str:
     """Beside the name, which says all of it."""
-    if picture:
+    if jpeg_of(picture):
         # The mark of its content: a browser keeps it until it is another one.
         address = html.e(f"{url}?v={digest(picture)}")
         return f'<img class="vw-dot" src="{address}" alt="" width="40" height="40" loading="lazy">'

@@ -46,15 +46,15 @@ def build(page: Page) -> Tab:
         return {panel: _overview(page) + move, file: None}
 
     def refresh(_: Project | None) -> Updates:
-        shown = {panel: _overview(page), merges: merge_jobs(t, page.workspace)}
-        return shown | {trash: trash_list(page.t, page.workspace)}
+        updates = {panel: _overview(page), merges: merge_jobs(t, page.workspace)}
+        return updates | {trash: trash_list(page.t, page.workspace)}
 
     def tick(_: Project | None, _query: str) -> Updates:
         newest = (next(iter(project.all_jobs()), None) for project in page.workspace.projects())
         if not any(is_live(job) for job in newest):
             return {}
-        merged = {merges: merge_jobs(t, page.workspace)} if is_merging(page.workspace) else {}
-        return {panel: _overview(page), **merged}
+        updates = {merges: merge_jobs(t, page.workspace)} if is_merging(page.workspace) else {}
+        return {panel: _overview(page), **updates}
 
     def act(_: Project | None, evt: gr.EventData) -> Updates:
         move = _act(page, evt)
@@ -122,7 +122,7 @@ def _overview(page: Page) -> str:
 def _alike(cards: Sequence[ProjectCard], card: ProjectCard) -> list[tuple[str, str]]:
     """Folders and names of the projects that this one may be merged into, itself among them."""
     key = (card.engine, card.language)
-    return [(other.slug, other.name) for other in cards if (other.engine, other.language) == key and not other.problem]
+    return [(peer.slug, peer.name) for peer in cards if (peer.engine, peer.language) == key and not peer.problem]
 
 
 def _new(page: Page, cards: list[ProjectCard]) -> str:
@@ -171,7 +171,7 @@ def _demo_panel(page: Page, demo_job: tuple[Project, Job] | None, cards: list[Pr
     if demo_job is None:
         return ""
     project, job = demo_job
-    card = next((candidate for candidate in cards if candidate.slug == project.slug), None)
+    card = next((peer for peer in cards if peer.slug == project.slug), None)
     has_votes = card and any(step.key == "listen" and step.state != "empty" for step in card.steps)
     if has_votes and not job.alive():
         return ""
@@ -185,11 +185,7 @@ def _demo_card(page: Page, running: bool, *, first: bool) -> str:
     t = page.t
     busy = t("home.demo_running") if running else ""
     button = html.action(
-        t("home.demo"),
-        "demo",
-        style="primary wide" if first else "wide",
-        off_reason=busy,
-        elem_id="start-demo",
+        t("home.demo"), "demo", style="primary wide" if first else "wide", off_reason=busy, elem_id="start-demo"
     )
     return (
         f'<section class="vw-card" data-key="demo"><h3>{html.e(t("home.demo_title"))}</h3>'
@@ -238,7 +234,7 @@ def _state(page: Page, card: ProjectCard) -> str:
         return t("damage.card")
     if not card.furthest:
         return t("home.just_begun")
-    step = next(candidate for candidate in card.steps if candidate.key == card.furthest)
+    step = next(peer for peer in card.steps if peer.key == card.furthest)
     if step.state == "partial" and step.total:
         how_far = t("job.of", count=t.number(step.count), total=t.number(step.total))
         return t("home.reached_part", tab=t(f"tabs.{step.key}"), how_far=how_far)
@@ -267,10 +263,10 @@ def _settings(page: Page, card: ProjectCard, alike: Sequence[tuple[str, str]]) -
 
 def _copy(t: Translator, card: ProjectCard) -> str:
     """The form that copies a project for another model, where there is one that speaks its language."""
-    others = [engine for engine in registry.engines() if engine.name != card.engine and _speaks(engine.name, card)]
-    if not others or card.problem:
+    targets = [engine for engine in registry.engines() if engine.name != card.engine and _speaks(engine.name, card)]
+    if not targets or card.problem:
         return ""
-    names = "".join(f'<option value="{html.e(engine.name)}">{html.e(engine.label)}</option>' for engine in others)
+    names = "".join(f'<option value="{html.e(engine.name)}">{html.e(engine.label)}</option>' for engine in targets)
     return (
         f'<form data-do="copy-project" data-id="{html.e(card.slug)}" class="vw-take"><p class="vw-dim">'
         f'{html.e(t("copy.help"))}</p><label class="vw-field"><span>{html.e(t("copy.engine"))}</span>'
@@ -288,8 +284,8 @@ def _speaks(engine: str, card: ProjectCard) -> bool:
 
 
 def _merge(page: Page, card: ProjectCard, alike: Sequence[tuple[str, str]]) -> str:
-    others = [] if card.problem else [(slug, name) for slug, name in alike if slug != card.slug]
-    return merge_choice(page.t, card.slug, others, page.t("merge.busy") if card.running else "")
+    targets = [] if card.problem else [(slug, name) for slug, name in alike if slug != card.slug]
+    return merge_choice(page.t, card.slug, targets, page.t("merge.busy") if card.running else "")
 
 
 def _take_away(t: Translator, card: ProjectCard) -> str:

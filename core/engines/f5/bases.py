@@ -7,14 +7,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from core.engines.bases import Base, BaseModels, Choice, HubFile, Question
+from core.engines.bases import Base, BaseModels
 from core.engines.f5.options import F5TrainConfig
 from core.engines.f5.text.conversion import Conversion
 from core.engines.f5.text.vocabulary import NAME as VOCABULARY
 from core.engines.f5.text.vocabulary import read_vocabulary
+from core.engines.hub import HubFile
 from core.engines.options import TrainConfig
+from core.engines.questions import Choice, Question
 from core.errors import UserError
 from core.files import read_json, sha256_file, write_json
+from core.reasons import reason_of
 
 V1, V0, STARTER = "f5tts-v1", "f5tts-v0", "f5-starter"
 FACTS = "f5.json"
@@ -75,22 +78,22 @@ def read_facts(folder: Path) -> BaseFacts:
             raw = read_json(folder / FACTS, _MOST_BYTES)
             facts = BaseFacts(**{**raw, "flags": Flags(**raw["flags"])})
             if facts.flags not in FLAGS.values() or facts.conversion not in get_args(Conversion):
-                raise ValueError("flags or conversion")
+                raise UserError("reason.no_flags", "how it was built, or how it makes tokens, is none that there is")
             if facts.weights not in (WEIGHTS, LAST_WEIGHTS):
-                raise ValueError("weights")
+                raise UserError("reason.no_weights", "the weights it names are none of its own")
             return facts
         if (folder / _MANIFEST).is_file():
             files = {str(file["name"]): str(file["sha256"]) for file in read_json(folder / _MANIFEST)["files"]}
-            if published := _PUBLISHED.get(files.get(WEIGHTS, "")):
-                return BaseFacts(FLAGS[published], "pinyin", files[WEIGHTS])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if base := _PUBLISHED.get(files.get(WEIGHTS, "")):
+                return BaseFacts(FLAGS[base], "pinyin", files[WEIGHTS])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, UserError) as error:
         raise UserError(
             "base.broken",
             "{name} in {folder} is not what the model needs ({what}).",
             "Download the base again, or choose another folder.",
             folder=str(folder),
             name=FACTS,
-            what=str(error)[:200],
+            what=reason_of(error),
         ) from error
     raise UserError(
         "base.unasked",
@@ -115,6 +118,12 @@ def weights_sha256(path: Path, on_block: Callable[[], object] | None = None) -> 
 
 
 _digests: dict[tuple[int, int, int, int], str] = {}
+
+
+def published_label(sha256: str) -> str:
+    """What a published base is called, by its weights; empty of any other."""
+    labels = {base.elsewhere[WEIGHTS].sha256: base.label for base in F5Bases.catalog.values() if base.elsewhere}
+    return labels.get(sha256, "")
 
 
 class F5Bases(BaseModels):
@@ -199,8 +208,8 @@ class F5Bases(BaseModels):
         own = all((folder / name).is_file() for name in VOCODER)
         ready = [models / base_id for base_id in (V1, V0) if all((models / base_id / n).is_file() for n in VOCODER)]
         sha256 = weights_sha256(folder / weights, on_block)
-        if published := _PUBLISHED.get(sha256):
-            values = {"flags": published, "conversion": "pinyin"}
+        if base := _PUBLISHED.get(sha256):
+            values = {"flags": base, "conversion": "pinyin"}
         facts = BaseFacts(
             FLAGS[values["flags"]],
             values["conversion"],

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from core.engines.base import Engine
-from core.engines.batch_finder import largest_batch, sweep
-from core.engines.callbacks import ShouldStop, never
 from core.engines.f5.features.extract import Features, check, prepare
 from core.engines.f5.infer.export import export
+from core.engines.f5.infer.imported import import_voice, only_speaker
+from core.engines.f5.infer.reference import ReferenceMel
 from core.engines.f5.infer.self_test import self_test
-from core.engines.f5.infer.voice import Heard, load_voice
+from core.engines.f5.infer.voice import load_voice
 from core.engines.f5.light import LIGHT
 from core.engines.f5.model.checkpoint import rewrite_checkpoint
 from core.engines.f5.model.tiny import make_starter
 from core.engines.f5.options import F5TrainConfig
 from core.engines.f5.train.session import start
-from core.engines.gradient_session import GradientSession
+from core.engines.gradient_engine import GradientEngine
 from core.engines.registry import info
-from core.engines.session import BatchTrial, Fits
 
 
-class F5Engine(Engine[F5TrainConfig, Features, Heard]):
+class F5Engine(GradientEngine[F5TrainConfig, Features, ReferenceMel]):
     """See `core.engines.base.Engine`."""
 
     info = info("f5")
@@ -34,36 +30,9 @@ class F5Engine(Engine[F5TrainConfig, Features, Heard]):
     load_voice = staticmethod(load_voice)
     export = staticmethod(export)
     self_test = staticmethod(self_test)
+    import_voice = staticmethod(import_voice)
+    speaker = staticmethod(only_speaker)
     rewrite_weights = staticmethod(rewrite_checkpoint)
-
-    def fits(
-        self,
-        config: F5TrainConfig,
-        features: Features,
-        base: Path,
-        *,
-        device: str = "auto",
-        should_stop: ShouldStop = never,
-    ) -> Fits:
-        """The largest batch that fits."""
-        return largest_batch(start(config, features, base, None, device=device), config, should_stop)
-
-    def try_batches(
-        self,
-        config: F5TrainConfig,
-        features: Features,
-        base: Path,
-        *,
-        device: str = "auto",
-        should_stop: ShouldStop = never,
-    ) -> Iterator[BatchTrial]:
-        """Which batch is quickest."""
-
-        def open_session(precision: str) -> GradientSession[Any, Any, Any]:
-            settings = config.model_copy(update={"precision": precision})
-            return start(settings, features, base, None, device=device)
-
-        return sweep(open_session, config, should_stop)
 
     def make_base(self, base_id: str, folder: Path) -> None:
         """Make the starter."""

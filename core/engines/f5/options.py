@@ -6,20 +6,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from core.engines.options import (
-    LORA_ALPHA,
-    LORA_DORA,
-    LORA_RANK,
-    LORA_RSLORA,
-    SPEED,
-    SpeakingOptions,
-    TrainConfig,
-    form,
-    lora_dropout,
-)
+from core.engines.options import SPEED, AdapterTrainConfig, SpeakingOptions, form
 
 
-class F5TrainConfig(TrainConfig):
+class F5TrainConfig(AdapterTrainConfig):
     """Everything an F5 run is trained with."""
 
     # A mean that reaches far back holds the base more than the voice: of 0.9999 only a few percent of a run.
@@ -31,21 +21,13 @@ class F5TrainConfig(TrainConfig):
         "spans about a hundred updates.",
         json_schema_extra=form("learning", log=True),
     )
-    dropout: float = Field(
-        0.1,
-        ge=0,
-        lt=1,
-        description="Share of what each layer adds that is left out at random while learning, against learning by "
-        "heart.",
-        json_schema_extra=form("learning", after="grad_clip", step=0.01),
-    )
     audio_drop: float = Field(
         0.3,
         ge=0,
         le=1,
         description="Share of clips that are learnt without hearing the rest of the clip, so that the text alone can "
         "lead.",
-        json_schema_extra=form("learning", step=0.05),
+        json_schema_extra=form("learning", after="dropout", step=0.05),
     )
     text_drop: float = Field(
         0.2,
@@ -79,13 +61,8 @@ class F5TrainConfig(TrainConfig):
         False,
         description="Let the model's reading of letters learn beside the adapter: for a language that the base does "
         "not speak.",
-        json_schema_extra=form("adapter"),
+        json_schema_extra=form("adapter", after="train_what"),
     )
-    lora_rank: int = LORA_RANK
-    lora_alpha: float = LORA_ALPHA
-    lora_dropout: float = lora_dropout(0.0)
-    lora_rslora: bool = LORA_RSLORA
-    lora_dora: bool = LORA_DORA
 
     @model_validator(mode="after")
     def _span_in_order(self) -> F5TrainConfig:

@@ -32,6 +32,11 @@ def starter_facts(folder: Path) -> dict[str, Any]:
         return {}
 
 
+def other_model() -> UserError:
+    """Why a ``config.json`` is refused."""
+    return UserError("reason.other_model", "it describes another model")
+
+
 class XttsBases(BaseModels):
     """See `BaseModels`."""
 
@@ -67,7 +72,7 @@ class XttsBases(BaseModels):
                 "Download the base again, or choose another folder.",
                 folder=str(folder),
                 name="config.json",
-                what="model is not xtts",
+                what=other_model(),
             )
 
     def is_trained(self, base: Base | None, folder: Path) -> bool:

@@ -6,20 +6,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from core.engines.options import (
-    LORA_ALPHA,
-    LORA_DORA,
-    LORA_RANK,
-    LORA_RSLORA,
-    SPEED,
-    SpeakingOptions,
-    TrainConfig,
-    form,
-    lora_dropout,
-)
+from core.engines.options import SPEED, AdapterTrainConfig, SpeakingOptions, adapter_dropout, form
 
 
-class XttsTrainConfig(TrainConfig):
+class XttsTrainConfig(AdapterTrainConfig):
     """Everything an XTTS run is trained with."""
 
     text_loss_weight: float = Field(
@@ -28,14 +18,6 @@ class XttsTrainConfig(TrainConfig):
         le=1,
         description="How much predicting the text counts beside predicting the sound.",
         json_schema_extra=form("learning", after="grad_clip"),
-    )
-    dropout: float = Field(
-        0.1,
-        ge=0,
-        lt=1,
-        description="Share of what each layer adds that is left out at random while learning, against learning by "
-        "heart.",
-        json_schema_extra=form("learning", step=0.01),
     )
     train_what: Literal["lora", "last_layers", "full"] = Field(
         "lora",
@@ -48,18 +30,14 @@ class XttsTrainConfig(TrainConfig):
         ge=1,
         le=30,
         description="How many layers learn, counted from the last, if only the last layers do.",
-        json_schema_extra=form("adapter", "layers"),
+        json_schema_extra=form("adapter", "layers", after="train_what"),
     )
-    lora_rank: int = LORA_RANK
-    lora_alpha: float = LORA_ALPHA
-    lora_dropout: float = lora_dropout(0.05)
-    lora_rslora: bool = LORA_RSLORA
-    lora_dora: bool = LORA_DORA
+    lora_dropout: float = adapter_dropout(0.05)
     conditioning: Literal["other", "masked"] = Field(
         "other",
         description="What a clip is copied from while learning: another clip, as when speaking, or a piece of "
         "itself that is then not learnt.",
-        json_schema_extra=form("listening"),
+        json_schema_extra=form("listening", after="lora_dora"),
     )
     reference_min_s: float = Field(
         3.0,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from core.errors import UserError
+from core.engines.light import missing_file
 
 NEEDED = ("config.json", "vocab.json", "model.pth")
 _OPTIONAL = ("speakers_xtts.pth", "manifest.json", "starter.json", "reference.wav")
@@ -30,12 +30,7 @@ def voice_files(names: Sequence[str]) -> dict[str, str]:
         files["reference.wav"] = beside[sounds[0]]
     for name in NEEDED:
         if name not in files:
-            raise UserError(
-                "voice.missing_file",
-                "The voice lacks its file {name}.",
-                "It has to lie beside config.json. Take the whole folder of the voice, or a zip of it.",
-                name=name,
-            )
+            raise missing_file(name)
     return files
 
 

@@ -150,7 +150,7 @@ class ChangeTables(Database):
     def redo_last(self, stamp: str | None = None) -> list[Revision] | Edit | None:
         """Make the change again that was taken back last; None if there is none.
 
-        The sound of an edit's clips is the caller's (`core.clips.edit.redo`).
+        The sound of an edit's clips is the caller's (`core.clips.undo_edit.redo_edit`).
 
         Raises:
             UserError: ``clip.changed``: other things were changed or taken back since.

@@ -287,13 +287,13 @@ def _is_safe(member: zipfile.ZipInfo, name: str) -> bool:
     )
 
 
-def _too_many(name: str, count: int, most: int) -> UserError:
+def _too_many(name: str, count: int, limit: int) -> UserError:
     return UserError(
         "archive.too_many",
         "“{name}” holds more than {most} files.",
         "Split it into parts of fewer files.",
         name=name,
-        most=most,
+        most=limit,
         count=count,
     )
 

@@ -19,6 +19,7 @@ from core.audio.samples import Samples
 from core.errors import DiskFull, UserError
 from core.files import is_full, replacing
 from core.jobs.reporter import Reporter
+from core.reasons import reason_of
 from core.sources.collections.archive import Folder, Zip
 from core.sources.collections.scan import Item, Reading
 
@@ -75,7 +76,9 @@ def join(place: Folder | Zip, target: Path, reading: Reading, reporter: Reporter
 
 def bad_sound(member: str, reason: Exception) -> UserError:
     """A file of a folder or zip that cannot be read, and what says so; never by a path of this computer."""
-    what = reason if isinstance(reason, UserError) else _reason(reason)[-160:]
+    what = reason_of(reason)
+    if what.code == "reason.words":
+        what = UserError("reason.words", "the program says “{words}”", words=_reason(reason)[-160:])
     return UserError(
         "collection.bad_sound",
         "“{member}” could not be read and was left out ({what}).",

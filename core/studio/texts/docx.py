@@ -47,7 +47,7 @@ def read_docx(path: Path, name: str) -> TextFile:
             texts.append(text)
         title = clean_text(document.core_properties.title or "")
     except (PackageNotFoundError, etree.LxmlError, zipfile.BadZipFile, KeyError, ValueError, AttributeError) as error:
-        raise broken(name, str(error)) from None
+        raise broken(name, error) from None
     return TextFile(title, "\n\n".join(texts))
 
 

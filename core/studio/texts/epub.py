@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 from lxml import etree
 
 from core.errors import UserError
+from core.reasons import reason_of
 from core.sources.collections.archive import Zip
 from core.sources.encodings import decode_text
 from core.studio.document import MOST_CHARACTERS
@@ -106,12 +107,12 @@ def _refuse_locked(book: Zip, names: set[str], parts: list[str], name: str) -> N
     """Fonts may be scrambled; a chapter that is, is locked to a shop's reader."""
     if _ENCRYPTION not in names:
         return
-    locked = {
+    ciphers = {
         unquote(element.get("URI", ""))
         for element in _tree(book, _ENCRYPTION, names, name).iter()
         if _tag(element) == "CipherReference"
     }
-    if locked & {*parts}:
+    if ciphers & {*parts}:
         raise UserError(
             "text.locked",
             "“{name}” is locked: its chapters can be read by its shop's reader alone.",
@@ -130,12 +131,12 @@ def _chapter(book: Zip, part: str, name: str, language: str) -> str:
 def _decoded(content: bytes, language: str) -> str:
     """A page's letters: by the mark of its byte order, by what it declares, else by how it looks."""
     match = _DECLARED.search(content[:_DECLARED_WITHIN])
-    declared = (match[1] or match[2]).decode() if match else ""
+    charset = (match[1] or match[2]).decode() if match else ""
     # What can be read in bytes declares in vain that each letter has two.
-    if declared and not declared.lower().startswith(("utf-16", "utf-32", "ucs")) and not content.startswith(_BOM):
+    if charset and not charset.lower().startswith(("utf-16", "utf-32", "ucs")) and not content.startswith(_BOM):
         try:
-            if codecs.lookup(declared).name not in _OF_ADDRESSES:
-                return content.decode(declared)
+            if codecs.lookup(charset).name not in _OF_ADDRESSES:
+                return content.decode(charset)
         except (LookupError, UnicodeError):  # no such encoding, one that is none of texts, or not that of this page
             pass
     try:
@@ -154,7 +155,8 @@ def _tree(book: Zip, part: str, names: set[str], name: str) -> ElementTree.Eleme
     try:
         return ElementTree.fromstring(content)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise broken(name, f"{part[:60]}: {error}") from None
+        reason = UserError("reason.in_part", "{part}: {what}", part=part[:60], what=reason_of(error, 60))
+        raise broken(name, reason) from None
 
 
 def _content(book: Zip, part: str, name: str, most_bytes: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import UserError
+from core.reasons import reason_of
 from core.studio.document import MOST_CHARACTERS
 
 KINDS = (".txt", ".md", ".markdown", ".epub", ".docx")
@@ -29,25 +30,25 @@ def too_large(name: str) -> UserError:
     )
 
 
-def broken(name: str, what: UserError | str) -> UserError:
+def broken(name: str, error: Exception) -> UserError:
     """A file is not what its ending says."""
     return UserError(
         "text.broken",
         "“{name}” cannot be read as what its ending says ({what}).",
         "Open it in the program it was made with, save it anew, and try again.",
         name=name[:120],
-        what=what if isinstance(what, UserError) else what[:120],
+        what=reason_of(error, 120),
     )
 
 
-def unsafe(name: str, what: UserError) -> UserError:
+def unsafe(name: str, reason: UserError) -> UserError:
     """A file asks for what no text needs."""
     return UserError(
         "text.unsafe",
         "“{name}” holds what a text has no reason to hold ({what}).",
         "Nothing of it was read. Save the text anew with another program, or paste it.",
         name=name[:120],
-        what=what,
+        what=reason,
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.engines.bases import Base, HubFile
+from core.engines.bases import Base
 from core.engines.download import _plan
 from core.engines.f5 import bases
 from core.engines.f5.bases import FACTS, FLAGS, LAST_WEIGHTS, V0, V1, WEIGHTS, F5Bases, read_facts, write_facts
@@ -22,6 +22,8 @@ from core.engines.f5.model.load import load_base
 from core.engines.f5.model.tiny import make_starter
 from core.engines.f5.model.vocoder import load_vocoder
 from core.engines.f5.text.vocabulary import package_vocabulary, read_vocabulary
+from core.engines.hub import HubFile
+from core.engines.manifest import verify
 from core.errors import Cancelled, UserError
 from core.files import read_json, sha256_file, write_json
 
@@ -310,7 +312,7 @@ def test_a_trainers_file_becomes_a_base_with_both_of_its_weights(tiny: Path, tmp
     assert {file["name"]: file["sha256"] for file in noted["files"]} == {
         name: sha256_file(folder / name) for name in (WEIGHTS, LAST_WEIGHTS)
     }
-    MODELS.verify(folder)
+    verify(folder)
     assert [question.key for question in MODELS.questions(folder)] == ["flags", "conversion", "weights"]
     biases = []
     for which in ("mean", "last"):

@@ -10,10 +10,10 @@ from benchmarks.memory_f5 import LONGEST_S, counted, counted_with
 from core.training.presets import presets
 
 # Those with the least to spare: of the others the count (`benchmarks.memory_f5`) is at most 60 percent of the card.
-CARDS = [one for one in presets("f5") if one.id in ("f5-6gb", "f5-8gb", "f5-12gb")]
+CARDS = [preset for preset in presets("f5") if preset.id in ("f5-6gb", "f5-8gb", "f5-12gb")]
 
 
-@pytest.mark.parametrize("preset", CARDS, ids=[one.id for one in CARDS])
+@pytest.mark.parametrize("preset", CARDS, ids=[preset.id for preset in CARDS])
 def test_a_preset_fits_the_card_it_is_made_for(preset: Any) -> None:
     # Clips as recordings are cut; longer ones are tried first where a preset says so, and fewer computed at once.
     assert counted(preset.values)["card_gb"] < 0.94 * preset.min_vram_gb

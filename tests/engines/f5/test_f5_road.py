@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +20,11 @@ from core.audio.samples import write_wav
 from core.checkpoint_ref import CheckpointRef
 from core.engines.bases import Base
 from core.engines.f5.bases import FACTS, FLAGS, WEIGHTS, F5Bases, read_facts
+from core.engines.f5.infer.export import export as export_voice
+from core.engines.f5.infer.self_test import self_test as self_test_voice
 from core.engines.f5.infer.voice import F5Voice, load_voice
 from core.engines.f5.model.load import F5
+from core.engines.manifest import changed_files
 from core.engines.registry import engines, get_engine
 from core.engines.voice import ReferenceClip, SpokenWay
 from core.errors import UserError
@@ -43,7 +47,7 @@ from core.training.config import config_text
 from core.training.letters import missing_letters
 from core.training.presets import preset
 from core.training.run import CONFIG, Run
-from core.training.samples import SPOKEN_ON
+from core.training.samples import FILE, SPOKEN_ON
 from ui.i18n import Translator
 from ui.tabs import home
 from ui.tabs.speak.self_test import self_test_panel
@@ -51,6 +55,7 @@ from ui.tabs.train.from_hub import hub_form
 from ui.tabs.train.ready import ready_view
 
 STEPS = 4
+SENTENCE = "At 10:30 we were 42."
 SETTINGS = {
     "max_steps": STEPS,
     "save_every": 2,
@@ -85,6 +90,9 @@ def walked(tmp_path_factory: pytest.TempPathFactory, frozen_f5: Path, tiny: Path
     args = TrainArgs(**about, device="cpu", project=project.slug)
     files = {CONFIG: config_text(config, engine="f5", language="en", **about)}
     job, reporter = begun(project, args, files)
+    (job.path / "samples").mkdir()
+    sentences = {"texts": [SENTENCE], "language": "en", "references": ["clip-3"], "seed": config.seed}
+    write_json(job.path / "samples" / FILE, sentences)
     reporter.start(step=0)
     reporter.emit(events.Finished(outcome="done", result=train.run(job, project, args, reporter)))
     run = Run(project, job.id)
@@ -99,7 +107,7 @@ def test_a_run_saves_speaks_and_tells_its_error(walked: Walked) -> None:
     assert len({sample.path.read_bytes() for sample in view.samples[0]}) == 3
 
 
-def test_an_export_says_what_the_runs_sample_said(walked: Walked) -> None:
+def test_an_export_says_what_the_runs_sample_said_also_where_it_has_numbers(walked: Walked) -> None:
     sample = next(sample for sample in walked.run.read().samples[0] if sample.step == STEPS)
     seed = walked.run.read().config.seed
     exporting = complete_voice(
@@ -111,6 +119,9 @@ def test_an_export_says_what_the_runs_sample_said(walked: Walked) -> None:
     assert exported.manifest["engine"] == "f5" and exported.manifest["vocoder"] == "Griffin-Lim"
     spoken, heard = (soundfile.read(path, dtype="float32")[0] for path in (sample.path, exported.sample))
     assert spoken.shape == heard.shape and float(np.abs(spoken - heard).max()) < 2e-3
+    assert (
+        sample.text == SENTENCE and "'At ten thirty we were forty-two.'" in (exported.folder / "README.txt").read_text()
+    )
 
 
 def test_a_self_test_goes_every_way_and_finds_voice_and_export_the_same(
@@ -194,7 +205,7 @@ def test_after_the_first_training_on_a_base_its_voice_is_tested_by_itself(
     other = args.having(base=f"{args.base}/../other")
     monkeypatch.setattr(F5Bases, "is_trained", lambda *_: True)
     train._test_afterwards(walked.project, other, STEPS, reporter)
-    assert [one.checkpoint for one in asked] == [CheckpointRef(walked.run.id, STEPS)]
+    assert [entry.checkpoint for entry in asked] == [CheckpointRef(walked.run.id, STEPS)]
     Job.create(walked.project.jobs, SelfTestArgs(base=other.base))
     train._test_afterwards(walked.project, other, STEPS, reporter)
     assert len(asked) == 1 and is_base_tested(walked.project, other.base)
@@ -203,15 +214,24 @@ def test_after_the_first_training_on_a_base_its_voice_is_tested_by_itself(
 def test_an_export_that_says_something_else_is_refused_and_told(
     walked: Walked, tiny: Path, frozen_f5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def longer(*args: Any, **options: Any) -> None:
+        export_voice(*args, **options)
+        samples, rate = soundfile.read(args[2] / "sample.wav", dtype="float32")
+        write_wav(args[2] / "sample.wav", np.append(samples, samples), rate)
+
     def unmerged(model: F5) -> dict[str, Tensor]:
         state = model.transformer.state_dict().items()
         return {name.replace(".base_layer.", "."): value for name, value in state if "lora_" not in name}
 
-    monkeypatch.setattr("core.engines.f5.infer.export.merged_state", unmerged)
-    engine = get_engine("f5")
     clip = ReferenceClip(frozen_f5 / "wavs" / "clip-3.wav", "Hello there.")
-    checkpoint = walked.run.checkpoint(STEPS)
-    ways = list(engine.self_test(tiny, checkpoint, clip, "Hello.", "en", 0, scratch=tmp_path, device="cpu"))
+    voice = tiny, walked.run.checkpoint(STEPS), clip
+    with monkeypatch.context() as patch:
+        patch.setattr("core.engines.f5.infer.self_test.export", longer)
+        ways = list(self_test_voice(*voice, "42 Ôs.", "en", 0, scratch=tmp_path, device="cpu"))
+    assert ways[-1].key == "export" and ways[-1].equals == "checkpoint" and not ways[-1].is_equal
+    assert {way.text for way in ways[2:]} == {"42 Ôs."}, "what is said as a whole is told as it was asked for"
+    monkeypatch.setattr("core.engines.f5.infer.export.merged_state", unmerged)
+    ways = list(self_test_voice(*voice, "Hello.", "en", 0, scratch=tmp_path, device="cpu"))
     assert ways[-1].key == "export" and ways[-1].samples is None and "does not sound like" in str(ways[-1].problem)
     assert not list(tmp_path.iterdir())
 
@@ -316,7 +336,7 @@ def test_a_base_nobody_knows_speaks_with_every_answer_and_a_person_chooses_by_ea
     result = try_base.run(job, project, args, reporter)
     reporter.emit(events.Finished(outcome="done", result=result))
     tries = base_tries.read_tries(job)
-    assert [one.answers for one in tries] == [
+    assert [attempt.answers for attempt in tries] == [
         {"flags": flags, "conversion": conversion} for flags in ("v1", "v0") for conversion in ("pinyin", "characters")
     ]
     assert not (folder / FACTS).exists() and result == {"tries": 4, "proposal": 2}
@@ -375,8 +395,8 @@ def test_a_trainers_file_from_the_hub_is_rewritten_and_its_hash_kept(
         folder = Path(fetch_base.run(job, project, args, reporter)["folder"])
     assert len(fetched) == 1 and {path.name for path in folder.iterdir()} == {WEIGHTS, "vocab.txt", "manifest.json"}
     manifest = read_json(folder / "manifest.json")
-    assert manifest["made_of"]["name"] == "model.pt" and [one["name"] for one in manifest["files"]] == [WEIGHTS]
-    assert manifest["files"][0]["revision"] == "exact" and not F5Bases().changed_files(folder)
+    assert manifest["made_of"]["name"] == "model.pt" and [file["name"] for file in manifest["files"]] == [WEIGHTS]
+    assert manifest["files"][0]["revision"] == "exact" and not changed_files(folder)
 
 
 def test_a_folder_with_a_trainers_file_says_so_in_the_page_and_is_rewritten_by_a_job(

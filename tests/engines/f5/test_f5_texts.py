@@ -8,7 +8,7 @@ import pytest
 
 from core.engines.f5.model.package import convert_char_to_pinyin
 from core.engines.f5.text.conversion import to_tokens
-from core.engines.f5.text.reading import F5Texts, sort_letters, text_ids
+from core.engines.f5.text.reading import F5Texts, missing_letters, sort_letters, text_ids
 from core.engines.f5.text.vocabulary import Vocabulary, read_vocabulary
 from core.errors import UserError
 
@@ -50,6 +50,24 @@ def test_a_capital_that_the_base_lacks_is_read_as_its_small_letter_and_never_as_
     with pytest.raises(UserError) as refusal:
         text_ids("a | b", vocabulary, "pinyin")
     assert refusal.value.code == "speak.unknown_characters" and "VERTICAL LINE" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "words"),
+    [
+        ("en", "Dr. Ito ÷ 42", "doctor Ito divided by forty-two"),
+        ("pt-BR", "Às 10h, 20 %", "Às dez horas, vinte por cento"),
+    ],
+)
+def test_numbers_and_signs_are_read_in_words_of_the_language(tiny: Path, language: str, text: str, words: str) -> None:
+    reading = F5Texts().read(tiny, text, language)
+    assert reading.text == words and reading.differs and not reading.unknown_characters
+
+
+def test_a_sign_that_is_read_in_words_is_none_that_the_base_lacks(tiny: Path) -> None:
+    assert not missing_letters(tiny, ["6 ÷ 2"], "en") and F5Texts().check(tiny, "en")("6 ÷ 2") is None
+    unread = F5Texts().check(tiny, "sv")("6 ÷ 2")  # of this language nothing is known
+    assert [letter.character for letter in missing_letters(tiny, ["6 ÷ 2"], "sv")] == ["÷"] and unread is not None
 
 
 def test_texts_are_judged_before_a_run_as_the_run_will(tiny: Path, tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ from core.engines.f5.bases import FLAGS, BaseFacts, read_facts, write_facts
 from core.engines.f5.features.extract import Features
 from core.engines.f5.infer import voice as voices
 from core.engines.f5.infer.export import export, plain_mel, plain_model
-from core.engines.f5.infer.voice import F5Voice, load_voice, split_text
+from core.engines.f5.infer.sampling import sample_mels
+from core.engines.f5.infer.split import split_text
+from core.engines.f5.infer.voice import F5Voice, load_voice
 from core.engines.f5.model.load import load_base
 from core.engines.f5.model.lora import merged_state
 from core.engines.f5.model.package import CFM, DiT
@@ -143,7 +145,7 @@ def test_the_same_seed_says_the_same_also_in_parts_and_leaves_the_process_random
     heard = voice.condition([speaker])
     long = "This is a rather long text. " * 3
     monkeypatch.setattr(voices, "MOST_TOGETHER_S", 3.5)
-    assert len(voice.parts(long, heard, 5)) > 1
+    assert len(voice.parts(long, "en", heard, 5)) > 1
     state = torch.get_rng_state()
     one, _ = voice.speak(long, "en", heard, 5, steps=2)
     assert torch.equal(state, torch.get_rng_state())
@@ -183,14 +185,35 @@ def test_a_long_text_comes_part_by_part_with_the_samples_of_the_whole(
     assert np.array_equal(np.concatenate(said), first), "who leaves in between has said all of what was said"
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "words"),
+    [
+        ("en", "The 42 of 1998.", "The forty-two of nineteen ninety-eight."),
+        ("pt", "Os 42 de 1998.", "Os quarenta e dois de mil novecentos e noventa e oito."),
+    ],
+)
+def test_a_number_is_said_as_its_words_after_a_reference_with_a_number_too(
+    voice: F5Voice, speaker: ReferenceClip, language: str, text: str, words: str
+) -> None:
+    heard, same = (
+        voice.condition([replace(speaker, text=said, language=language)]) for said in (f"{text} Hm.", f"{words} Hm.")
+    )
+    assert heard.text == same.text
+    one, other = (voice.parts(said, language, heard, 3) for said in (text, words))
+    assert [(part.ids.tolist(), part.frames) for part in one] == [(part.ids.tolist(), part.frames) for part in other]
+    assert voice.sentences(text, language, heard) == voice.sentences(words, language, heard) == [words]
+    sounds = [voice.speak(said, language, heard, 3, steps=2)[0] for said in (text, words)]
+    assert np.array_equal(*sounds)
+
+
 def test_several_sentences_at_once_say_what_each_says_alone(
     voice: F5Voice, speaker: ReferenceClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard, texts = voice.condition([speaker]), [TEXT, "A much longer sentence than the one before it was.", "Yes."]
     alone = [voice.spoken_mel(text, heard, seed) for seed, text in enumerate(texts)]
-    parts = [voice.parts(text, heard, seed)[0] for seed, text in enumerate(texts)]
+    parts = [voice.parts(text, "en", heard, seed)[0] for seed, text in enumerate(texts)]
     with torch.no_grad():
-        together = voice.mels(parts, heard)
+        together = sample_mels(voice.model, parts, heard)
     for one, other in zip(alone, together, strict=True):
         assert one.shape == other.shape and float((one - other).abs().max()) < 1e-4
     monkeypatch.setattr(F5Voice, "_groups", lambda self, parts: [list(parts)])
@@ -274,7 +297,7 @@ def test_the_wrong_flags_are_heard_in_another_voice_and_no_checkpoint_crosses_ov
     right, wrong = (load_voice(base, None, device="cpu") for base in (tiny, tiny_v0))
     one, other = (voice.spoken_mel(TEXT, voice.condition([speaker]), 3) for voice in (right, wrong))
     assert float((one - other).abs().mean()) > 1e-3
-    with pytest.raises(UserError, match="flags"):
+    with pytest.raises(UserError, match="built as F5-TTS v1, and this one is as F5-TTS v0"):
         load_voice(tiny_v0, trained[1], device="cpu")
 
 
@@ -298,7 +321,7 @@ def test_a_base_of_plain_characters_is_spoken_to_in_characters(
     write_facts(base, BaseFacts(FLAGS["v1"], "characters", read_facts(tiny).sha256, trained=False, steps=2))
     voice = load_voice(base, None, device="cpu")
     heard = voice.condition([speaker])
-    assert len(voice.parts("térreo", heard, 0)[0].ids) == len(heard.text) + len("térreo")
+    assert len(voice.parts("térreo", "pt", heard, 0)[0].ids) == len(heard.text) + len("térreo")
     text = "Olá, térreo e ônibus."
     export(base, None, tmp_path / "out", name="A", references=[speaker], text=text, language="pt", device="cpu")
     assert "list(text) for text in texts" in (tmp_path / "out" / "README.txt").read_text()

@@ -31,7 +31,7 @@ async def first(request: Request, items: Iterator[T], stop: threading.Event) -> 
         while not (await asyncio.wait([waiting], timeout=_LOOK_S))[0]:
             if await request.is_disconnected():
                 stop.set()
-                waiting.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # heard by nobody
+                waiting.add_done_callback(lambda future: future.cancelled() or future.exception())  # heard by nobody
                 return None
         return waiting.result()
     except BaseException:

@@ -117,14 +117,14 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
 
 
 def _request(workspace: Workspace, settings: Settings, body: SpeechBody) -> SpeechRequest:
-    known = (*_MODELS, *(engine.name for engine in engines()))
-    if body.model not in known:
+    names = (*_MODELS, *(engine.name for engine in engines()))
+    if body.model not in names:
         raise UserError(
             "speak.unknown_model",
             "There is no model “{model}”.",
             "Ask for one of: {known}.",
             model=body.model,
-            known=", ".join(known),
+            known=", ".join(names),
         )
     voice = named_voice(workspace, body.voice)
     args = voice.choice.wish(

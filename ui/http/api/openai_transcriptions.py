@@ -74,14 +74,14 @@ def _once(wish: Wish, stop: threading.Event) -> Iterator[FileTranscript]:
 def _model(workspace: Workspace, name: str, language: str) -> str:
     if name in _MODELS:
         return choose("fast", language)
-    known = [model.id for model in models(workspace) if model.is_downloaded]
-    if name not in known:
+    ids = [model.id for model in models(workspace) if model.is_downloaded]
+    if name not in ids:
         raise UserError(
             "speak.unknown_model",
             "There is no model “{model}”.",
             "Ask for one of: {known}.",
             model=name,
-            known=", ".join([*_MODELS, *known]),
+            known=", ".join([*_MODELS, *ids]),
         )
     return name
 

@@ -14,14 +14,7 @@ from wyoming.error import Error
 from wyoming.event import Event, async_read_event, async_write_event
 from wyoming.info import Attribution, Describe, Info, TtsProgram, TtsVoice
 from wyoming.ping import Ping, Pong
-from wyoming.tts import (
-    Synthesize,
-    SynthesizeChunk,
-    SynthesizeStart,
-    SynthesizeStop,
-    SynthesizeStopped,
-    SynthesizeVoice,
-)
+from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop, SynthesizeStopped, SynthesizeVoice
 
 import core
 from core.audio.samples import as_16_bit
@@ -82,8 +75,8 @@ class _Client:
             await self._write(Pong(text=Ping.from_event(event).text).event())
         elif Synthesize.is_type(event.type):
             if not self.is_streaming:  # who streams a text sends the whole as well, for those who cannot
-                whole = Synthesize.from_event(event)
-                await self._say(whole.text, whole.voice)
+                wish = Synthesize.from_event(event)
+                await self._say(wish.text, wish.voice)
         elif SynthesizeStart.is_type(event.type):
             self.voice, self.is_streaming, self.text = SynthesizeStart.from_event(event).voice, True, ""
         elif SynthesizeChunk.is_type(event.type) and self.is_streaming:
@@ -185,9 +178,9 @@ async def serving(workspace: Workspace, settings: Settings) -> AsyncIterator[Non
 
 
 async def _serve(client: _Client) -> None:
-    bounded = _BoundedReader(client.reader)
+    reader = _BoundedReader(client.reader)
     try:
-        while (event := await async_read_event(bounded)) is not None:  # type: ignore[arg-type]
+        while (event := await async_read_event(reader)) is not None:  # type: ignore[arg-type]
             await client.handle(event)
     # What is no event of the protocol ends the connection, as its end does.
     except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -216,7 +209,7 @@ def _voice(workspace: Workspace, wish: SynthesizeVoice | None) -> NamedVoice:
 
 
 def _info(voices: list[NamedVoice]) -> Info:
-    described = [
+    descriptions = [
         TtsVoice(
             name=voice.id,
             description=f"{voice.project.info.name} ({voice.choice.title})",
@@ -233,7 +226,7 @@ def _info(voices: list[NamedVoice]) -> Info:
         attribution=_ATTRIBUTION,
         installed=True,
         version=core.__version__,
-        voices=described,
+        voices=descriptions,
         supports_synthesize_streaming=True,
     )
     return Info(tts=[program])

@@ -45,16 +45,16 @@ def card(t: Translator, now: Report, frozen: list[DatasetInfo], fresh: bool) -> 
     return f'<section class="vw-card">{figures}{_action(t, now, frozen, fresh)}</section>'
 
 
-def quality(t: Translator, now: Report, unmeasured: int) -> str:
+def quality(t: Translator, now: Report, lacking: int) -> str:
     """The lights, each with what to do, and the pictures under them."""
     if not now.clips:
         return ""
     worst_first = sorted(now.grades, key=lambda grade: ("poor", "fair", "good").index(grade.level))
     lights = "".join(_light(t, grade) for grade in worst_first)
     measure = ""
-    if unmeasured:
-        button = html.action(t("dataset.measure", count=t.number(unmeasured)), "measure", elem_id="measure-dataset")
-        measure = html.notice(t("dataset.unmeasured", count=t.number(unmeasured)), "info", button)
+    if lacking:
+        button = html.action(t("dataset.measure", count=t.number(lacking)), "measure", elem_id="measure-dataset")
+        measure = html.notice(t("dataset.unmeasured", count=t.number(lacking)), "info", button)
     return (
         f'<section><h3>{html.e(t("dataset.quality"))}</h3>{measure}<ul class="vw-lights vw-grades">{lights}</ul>'
         f"{_sound(t, now.clips)}{_texts(t, now.clips)}</section>"

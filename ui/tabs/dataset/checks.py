@@ -40,10 +40,10 @@ def checks(t: Translator, project: Project, count: int) -> str:
     return f'<section data-key="checks"><h3>{html.e(t("dataset.checks"))}</h3>{body}</section>'
 
 
-def act_on_check(project: Project, do: str, id_: str, seen: str | None = None) -> bool:
+def act_on_check(project: Project, do: str, id_: str, digest: str | None = None) -> bool:
     """Do what a button of `checks` sends; False if it is none of them.
 
-    ``seen`` is what a button for many stood on.
+    ``digest`` is what a button for many stood on.
 
     Raises:
         UserError: ``clips.changed``: there are others now than its window showed.
@@ -51,7 +51,7 @@ def act_on_check(project: Project, do: str, id_: str, seen: str | None = None) -
     if do == "extend":
         ends.extend(project, [id_])
     elif do == "extend_all":
-        ends.extend(project, _as_seen([open_clip.clip.id for open_clip in open_clips(project)], seen))
+        ends.extend(project, _as_seen([open_clip.clip.id for open_clip in open_clips(project)], digest))
     elif do == "undo_ends":
         ends.undo(project, id_)
     elif do in _SEARCHES:
@@ -59,11 +59,11 @@ def act_on_check(project: Project, do: str, id_: str, seen: str | None = None) -
     elif do == "reject_double":
         _reject(project, [_still_approved(project, id_)], REASON)
     elif do == "reject_doubles":
-        _reject(project, _as_seen([double.clip_id for double in doubles(project)], seen), REASON)
+        _reject(project, _as_seen([double.clip_id for double in doubles(project)], digest), REASON)
     elif do == "reject_stranger":
         _reject(project, [_still_approved(project, id_)], OTHER_VOICE)
     elif do == "reject_strangers":
-        _reject(project, _as_seen([clip.id for clip in _other_voices(project)], seen), OTHER_VOICE)
+        _reject(project, _as_seen([clip.id for clip in _other_voices(project)], digest), OTHER_VOICE)
     elif do == "undo_rejection":
         history.undo(project, stamp=id_)
     else:
@@ -71,8 +71,8 @@ def act_on_check(project: Project, do: str, id_: str, seen: str | None = None) -
     return True
 
 
-def _as_seen(clip_ids: list[str], seen: str | None) -> list[str]:
-    if seen is not None and seen != conflicts.digest(*clip_ids):
+def _as_seen(clip_ids: list[str], digest: str | None) -> list[str]:
+    if digest is not None and digest != conflicts.digest(*clip_ids):
         raise conflicts.stale_errors()
     return clip_ids
 
@@ -109,16 +109,16 @@ def _cut_words(t: Translator, project: Project) -> str:
         return undo
     mendable = [open_end for open_end in open_ends if open_end.moves]
     count = min(len(mendable), MOST_AT_ONCE)
-    every = ""
+    bulk = ""
     if count > 1:
         label = t("dataset.extend_all", count=t.number(count))
-        every = html.action(label, "extend_all", confirm=t("dataset.extend_question", count=t.number(count)))
-        every = html.standing_on(conflicts.digest(*(open_end.clip.id for open_end in open_ends)), every)
+        bulk = html.action(label, "extend_all", confirm=t("dataset.extend_question", count=t.number(count)))
+        bulk = html.standing_on(conflicts.digest(*(open_end.clip.id for open_end in open_ends)), bulk)
     rows = "".join(
         _cut_word(t, project, open_end)
         for open_end in [*mendable, *(open_end for open_end in open_ends if not open_end.moves)][:_SHOWN]
     )
-    return undo + _finding(t, "ends", len(open_ends), rows, every)
+    return undo + _finding(t, "ends", len(open_ends), rows, bulk)
 
 
 def _cut_word(t: Translator, project: Project, open_clip: OpenClip) -> str:
@@ -153,10 +153,10 @@ def _search(t: Translator, project: Project, kind: str, count: int, has_findings
     job = project.latest(kind)
     busy = t(f"dataset.{kind}_busy") if job and job.alive() else ""
     button = html.action(t(f"dataset.{kind}", count=t.number(count)), kind, off_reason=busy)
-    none = ""
+    empty = ""
     if not busy and not has_findings and searches.last(project, _SEARCHES[kind]):
-        none = html.notice(t(f"dataset.{kind}_none"), "good")
-    return f'{none}<div class="vw-row" data-key="{kind}">{button}{html.reason(busy)}</div>'
+        empty = html.notice(t(f"dataset.{kind}_none"), "good")
+    return f'{empty}<div class="vw-row" data-key="{kind}">{button}{html.reason(busy)}</div>'
 
 
 def _doubles(t: Translator, project: Project) -> str:
@@ -164,8 +164,8 @@ def _doubles(t: Translator, project: Project) -> str:
     if not pairs:
         return ""
     rows = "".join(_double(t, project, double) for double in pairs[:_SHOWN])
-    every = _reject_all(t, "reject_doubles", [double.clip_id for double in pairs])
-    return _finding(t, "doubles", len(pairs), rows, every)
+    bulk = _reject_all(t, "reject_doubles", [double.clip_id for double in pairs])
+    return _finding(t, "doubles", len(pairs), rows, bulk)
 
 
 def _double(t: Translator, project: Project, double: Double) -> str:
@@ -199,12 +199,12 @@ def _reject_all(t: Translator, do: str, clip_ids: list[str]) -> str:
     return html.standing_on(conflicts.digest(*clip_ids), button)
 
 
-def _finding(t: Translator, name: str, count: int, rows: str, every: str) -> str:
+def _finding(t: Translator, name: str, count: int, rows: str, bulk: str) -> str:
     """One kind of finding, closed until it is looked at."""
     note = (
         f'<p class="vw-dim">{html.e(t("dataset.more", count=t.number(count - _SHOWN)))}</p>' if count > _SHOWN else ""
     )
-    body = f'<p class="vw-dim">{html.e(t(f"dataset.{name}_about"))}</p>{rows}{note}<div class="vw-row">{every}</div>'
+    body = f'<p class="vw-dim">{html.e(t(f"dataset.{name}_about"))}</p>{rows}{note}<div class="vw-row">{bulk}</div>'
     return f'<div data-key="{name}">{html.details(t(f"dataset.{name}_found", count=t.number(count)), body)}</div>'
 
 

@@ -36,13 +36,13 @@ def frozen_table(t: Translator, project: Project, frozen: list[DatasetInfo], fre
 
 
 def _cells(t: Translator, project: Project, dataset: DatasetInfo, current: bool, is_last: bool) -> list[str]:
-    compared = "" if is_last else html.place(t("dataset.compare"), f"compare={dataset.id}&with=")
+    link = "" if is_last else html.place(t("dataset.compare"), f"compare={dataset.id}&with=")
     links = "".join(
         f'<li><a class="vw-btn vw-link" href="{html.e(dataset_url(project.slug, dataset.id, layout))}" download>'
         f"{html.e(t(f'dataset.layout_{layout}'))}</a></li>"
         for layout in LAYOUTS
     )
-    name = html.title_field("rename-dataset", dataset.id, dataset.name, t("dataset.col_id"), required=False)
+    name = html.title_field("rename-dataset", dataset.id, dataset.name, t("dataset.col_id"), is_required=False)
     download = html.details(t("dataset.download"), f'<ul class="vw-sentences">{links}</ul>')
     return [
         f"<span>{name}{_chip(t) if current else ''}</span>",
@@ -50,7 +50,7 @@ def _cells(t: Translator, project: Project, dataset: DatasetInfo, current: bool,
         t.number(dataset.clips),
         f"{t.number(dataset.train)} + {t.number(dataset.val)}",
         html.e(t.moment(dataset.at)),
-        f'<div class="vw-row" data-key="{html.e(dataset.id)}">{compared}{download}{_delete(t, dataset)}</div>',
+        f'<div class="vw-row" data-key="{html.e(dataset.id)}">{link}{download}{_delete(t, dataset)}</div>',
     ]
 
 
@@ -71,15 +71,15 @@ def _comparison(t: Translator, frozen: list[DatasetInfo], view: dict[str, str]) 
     if view.get("compare") not in ids:
         return ""
     now = frozen[ids.index(view["compare"])]
-    others = [dataset for dataset in frozen if dataset.id != now.id]
-    if not others:
+    rest = [dataset for dataset in frozen if dataset.id != now.id]
+    if not rest:
         return ""
-    older = [dataset for dataset in others if dataset.at <= now.at]
-    before = next((dataset for dataset in others if dataset.id == view.get("with")), (older or others)[0])
+    older = [dataset for dataset in rest if dataset.at <= now.at]
+    before = next((dataset for dataset in rest if dataset.id == view.get("with")), (older or rest)[0])
     choices = [
         (dataset.id, t("train.dataset_line", id=dataset.name, minutes=t.minutes(dataset.seconds),
                        at=t.moment(dataset.at)))
-        for dataset in others
+        for dataset in rest
     ]  # fmt: skip
     try:
         lists = _difference(t, compare(before, now))
@@ -100,7 +100,7 @@ def _difference(t: Translator, difference: Difference) -> str:
         html.number(t.number(len(difference.changed)), t("dataset.differs")),
         html.number(t.number(difference.same), t("dataset.same")),
     )
-    moved = html.notice(t("dataset.moved", count=t.number(difference.moved)), "warn") if difference.moved else ""
+    notice = html.notice(t("dataset.moved", count=t.number(difference.moved)), "warn") if difference.moved else ""
     lists = "".join(
         _list(t, name, changes)
         for name, changes in (
@@ -109,7 +109,7 @@ def _difference(t: Translator, difference: Difference) -> str:
             ("differs", difference.changed),
         )
     )
-    return figures + moved + lists
+    return figures + notice + lists
 
 
 def _list(t: Translator, name: str, changes: tuple[Change, ...]) -> str:

@@ -24,14 +24,14 @@ def files_mark(project: Project, jobs: Iterable[Job | None]) -> Hashable:
     folders += [listening / "pairs", project.spoken]
     for condition in subfolders(project.spoken):
         folders += [folder for run in subfolders(condition) for folder in (run, *subfolders(run))]
-    spoken = []
+    samples = []
     for run in runs(project):
         view = run.read()
         sample_count = sum(map(len, view.samples.values()))
-        spoken.append((run.id, run.title, sample_count, len(view.job.pruned), len(view.checkpoints)))
+        samples.append((run.id, run.title, sample_count, len(view.job.pruned), len(view.checkpoints)))
         folders += [run.path, run.path / "checkpoints", run.path / SCORES, *subfolders(run.path / "samples")]
-    shown = tuple((job.id, job.alive(), job.dismissed, *_state(job)) for job in jobs if job)
-    return tuple(spoken), shown, _on_card(project), tuple(map(_changed_at, folders))
+    job_states = tuple((job.id, job.alive(), job.dismissed, *_state(job)) for job in jobs if job)
+    return tuple(samples), job_states, _on_card(project), tuple(map(_changed_at, folders))
 
 
 def _state(job: Job) -> tuple[str, bool]:

@@ -37,13 +37,13 @@ def pair_view(t: Translator, slug: str, pair: Pair, names: Reveal | None, follow
         f"{html.e(t('listen.play'))}</span> <kbd>{html.e(t('listen.space'))}</kbd></button>"
     )
     answers = _after(t, names) if names else _answers(t, pair)
-    broken = "".join(html.notice(t("listen.left_out_sample", name=name), "warn") for name in pair.left_out)
+    notices = "".join(html.notice(t("listen.left_out_sample", name=name), "warn") for name in pair.left_out)
     return (
         f'<section class="vw-card" aria-label="{html.e(t("listen.pair"))}" data-ab {attributes}>'
         f'<p class="vw-sentence">“{html.e(pair.text)}”</p>'
         f'<div class="vw-ab">{sides}</div>'
         f'<div class="vw-row vw-playrow">{play}<div class="vw-place" aria-hidden="true"><i></i></div></div>'
-        f"{answers}{broken}</section>"
+        f"{answers}{notices}</section>"
     )
 
 
@@ -84,9 +84,9 @@ def _answers(t: Translator, pair: Pair) -> str:
 
 
 def _after(t: Translator, names: Reveal) -> str:
-    told = f'<p class="vw-told">{html.e(t(f"listen.check_{names.check}"))}</p>' if names.check else ""
+    line = f'<p class="vw-told">{html.e(t(f"listen.check_{names.check}"))}</p>' if names.check else ""
     return (
-        f'{told}<div class="vw-row vw-answers" aria-live="polite">'
+        f'{line}<div class="vw-row vw-answers" aria-live="polite">'
         + html.action(t("listen.next"), "next", style="primary", keys="n N", elem_id="next-pair")
         + html.action(t("listen.undo"), "undo", keys="u U", elem_id="undo-vote")
         + "</div>"

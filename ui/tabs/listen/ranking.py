@@ -81,8 +81,8 @@ def _people(t: Translator, people: Sequence[Listener]) -> str:
     return html.details(t("listen.people", count=t.number(len(people))), about + table)
 
 
-def _passed(t: Translator, passed: int, count: int) -> str:
-    return html.e(t("job.of", count=t.number(passed), total=t.number(count))) if count else "–"
+def _passed(t: Translator, passes: int, count: int) -> str:
+    return html.e(t("job.of", count=t.number(passes), total=t.number(count))) if count else "–"
 
 
 def _row(t: Translator, row: Row) -> str:

@@ -49,12 +49,12 @@ def report_view(t: Translator, project: Project, run: Run) -> str:
     links = ""
     if about is not None:
         page, file = (html.e(report_url(project.slug, run.id, name)) for name in (HTML, PDF))
-        made = f'<span class="vw-dim">{html.e(t("listen.report_made", at=t.exactly(about.at)))}</span>'
+        stamp = f'<span class="vw-dim">{html.e(t("listen.report_made", at=t.exactly(about.at)))}</span>'
         links = (
             f'<a class="vw-btn vw-link" id="open-report" href="{page}" target="_blank" rel="noopener">'
             f"{html.e(t('listen.report_open'))} ↗</a>"
             f'<a class="vw-btn vw-link" id="save-report" href="{file}" download>'
-            f"{html.e(t('listen.report_pdf'))}</a>{made}"
+            f"{html.e(t('listen.report_pdf'))}</a>{stamp}"
         )
     button = html.action(
         t("listen.report_again" if about else "listen.report_make"), "report", run.id, elem_id="make-report",
@@ -122,8 +122,8 @@ def _course(t: Translator, project: Project, run: Run, view: RunView) -> Section
         y_label=t("train.axis_error", unit=t.get(f"train.unit_{unit}", unit)),
         curves=curves,
     )
-    said = [" ".join(texts(t, finding)) for finding in findings(project, run, view) if finding.about == "course"]
-    words = [t("train.curve_about"), *said] if curves else [t("listen.report_no_curve")]
+    sentences = [" ".join(texts(t, finding)) for finding in findings(project, run, view) if finding.about == "course"]
+    words = [t("train.curve_about"), *sentences] if curves else [t("listen.report_no_curve")]
     return Section(title=t("train.curve"), paragraphs=words, figures=[figure] if curves else [])
 
 
@@ -180,10 +180,10 @@ def _spoken(t: Translator, run: Run, view: RunView) -> Section:
         return Section(title=t("listen.report_spoken"), paragraphs=[t("listen.report_no_samples")])
     rows = [
         [
-            f"{number + 1}. {spoken[0].text}",
-            ", ".join(step_name(t, sample.step) for sample in spoken if sample.step not in view.job.pruned),
+            f"{number + 1}. {samples[0].text}",
+            ", ".join(step_name(t, sample.step) for sample in samples if sample.step not in view.job.pruned),
         ]
-        for number, spoken in sorted(view.samples.items())
+        for number, samples in sorted(view.samples.items())
     ]
     frozen = sentences_of(run)
     words = [t("listen.report_files", run=run.id)]

@@ -102,12 +102,12 @@ def run_verdict(t: Translator, project: Project, run: Run) -> str:
 def main_numbers(t: Translator, card: Scorecard) -> tuple[list[str], list[list[str]]]:
     """The table of the main measures in plain text, each with its interval: its head and its rows."""
     rows = [*card.rows, *([card.real] if card.real else [])]
-    shown = [column for column in _MAIN if any(column.measure in row.estimates for row in rows)]
-    head = [t("listen.col_voice"), *(t(f"scores.col_{column.measure}") for column in shown)]
+    columns = [column for column in _MAIN if any(column.measure in row.estimates for row in rows)]
+    head = [t("listen.col_voice"), *(t(f"scores.col_{column.measure}") for column in columns)]
     lines = [
         [
             t("scores.real") if row.step is None else step_name(t, row.step),
-            *(_with_interval(t, column, row.estimates.get(column.measure)) for column in shown),
+            *(_with_interval(t, column, row.estimates.get(column.measure)) for column in columns),
         ]
         for row in rows
     ]
@@ -123,12 +123,12 @@ def verdict_text(t: Translator, verdict: Verdict) -> str:
     name = step_name(t, verdict.step)
     name = name[:1].lower() + name[1:]  # it stands within the sentence
     main = [reason for reason in verdict.reasons if not reason.key.startswith("later_")]
-    later = [reason for reason in verdict.reasons if reason.key.startswith("later_")]
+    reasons = [reason for reason in verdict.reasons if reason.key.startswith("later_")]
     parts = [t(f"scores.{verdict.kind}", name=name, reasons=_list(t, [_reason(t, reason) for reason in main]))]
     if verdict.kind == "votes" and not main:
-        parts = [t("scores.votes_alone", name=name)]
-    if later:
-        parts.append(t("scores.later", name=name, reasons=_list(t, [_reason(t, reason) for reason in later])))
+        parts = [t("scores.votes_alone" if verdict.step else "scores.votes_base", name=name)]
+    if reasons:
+        parts.append(t("scores.later", name=name, reasons=_list(t, [_reason(t, reason) for reason in reasons])))
     if verdict.help:
         parts.append(t(f"scores.{verdict.help}"))
     return " ".join(parts)
@@ -177,10 +177,10 @@ def _table(t: Translator, card: Scorecard, columns: Sequence[_Column]) -> str:
     if not card.rows:
         return ""
     rows = [*card.rows, *([card.real] if card.real else [])]
-    shown = [column for column in columns if any(column.measure in row.estimates for row in rows)]
-    head = "".join(f"<th>{html.e(t(f'scores.col_{column.measure}'))}</th>" for column in shown)
-    best = {column.measure: _best(column, card.rows) for column in shown}
-    body = "".join(_row(t, card, row, shown, best) for row in rows)
+    visible = [column for column in columns if any(column.measure in row.estimates for row in rows)]
+    head = "".join(f"<th>{html.e(t(f'scores.col_{column.measure}'))}</th>" for column in visible)
+    best = {column.measure: _best(column, card.rows) for column in visible}
+    body = "".join(_row(t, card, row, visible, best) for row in rows)
     return (
         f'<div class="vw-scroll vw-scores" tabindex="0"><table><thead><tr><th>{html.e(t("listen.col_voice"))}</th>'
         f"{head}</tr></thead><tbody>{body}</tbody></table></div>"

@@ -23,12 +23,12 @@ def progress_view(t: Translator, done: int) -> str:
 
 def end_view(t: Translator, ranking: Ranking, scores: str = "") -> str:
     """What the votes say by now, what the scorecard does (``scores``, in words), and the ways on."""
-    more = html.place(t("listen.session_more", count=t.number(PAIRS)), f"session={NEW_SESSION}&judged=", keys="n N")
+    link = html.place(t("listen.session_more", count=t.number(PAIRS)), f"session={NEW_SESSION}&judged=", keys="n N")
     table = html.place(t("listen.session_close"), "session=&judged=")
     speak = html.go(t("common.go_to", tab=t("tabs.speak")), "speak", style="")
     title = f"<h3>{html.e(t('listen.session_done'))}</h3>"
-    measured = html.notice(scores) if scores else ""
+    notice = html.notice(scores) if scores else ""
     return (
-        f'<section class="vw-card vw-gap" id="session-end">{title}{verdict(t, ranking)}{measured}'
-        f'<div class="vw-row">{more}{table}{speak}</div></section>'
+        f'<section class="vw-card vw-gap" id="session-end">{title}{verdict(t, ranking)}{notice}'
+        f'<div class="vw-row">{link}{table}{speak}</div></section>'
     )

@@ -18,7 +18,7 @@ from core.listening.candidates import Candidate, candidates, sentences
 from core.listening.comparison import start_compare
 from core.listening.grid import grid
 from core.listening.listeners import listeners, trust, trusted_names
-from core.listening.pairs import CHOICES, Heard, Pair, following_pair, next_pair, pair, reveal, undo, vote
+from core.listening.pairs import CHOICES, Pair, Playtime, following_pair, next_pair, pair, reveal, undo, vote
 from core.listening.ranking import table
 from core.project.records import Vote
 from core.project.workspace import Project
@@ -72,8 +72,8 @@ def build(page: Page) -> Tab:
             return updates | {panel: top + lead}
         updates[panel] = top + _above(page, project, query, pool, votes)
         if view_of(query).get("session") == NEW_SESSION:
-            begun = _count(votes, listener(query))
-            updates[mover] = html.arrive(f"session={begun}&judged=", query, made_for=query)
+            start = _count(votes, listener(query))
+            updates[mover] = html.arrive(f"session={start}&judged=", query, made_for=query)
         return updates
 
     def with_jobs(views: Updates, jobs: Sequence[Job | None]) -> Updates:
@@ -94,7 +94,7 @@ def build(page: Page) -> Tab:
                 say_place(page, start_common_test_set(project, older, newer, device=device))
             return None
         if evt.do in CHOICES:
-            vote(project, evt.id, evt.do, listener(query), heard=_heard(evt.value))
+            vote(project, evt.id, evt.do, listener(query), playtime=_playtime(evt.value))
             return {mover: html.arrive(f"judged={evt.id}", evt.id)}
         if evt.do in ("trust", "distrust"):
             trust(project, evt.id, on=evt.do == "trust")
@@ -139,26 +139,26 @@ def _jobs(project: Project) -> list[Job | None]:
 def _above(page: Page, project: Project, query: str, pool: Sequence[Candidate], votes: Sequence[Vote]) -> str:
     """The pair, or a session's end; who listens; what the votes say."""
     t, view = page.t, view_of(query)
-    ranking, who, judged = table(project, pool, votes), listener(query), view.get("judged", "")
+    ranking, name, first_pair = table(project, pool, votes), listener(query), view.get("judged", "")
     below = ranking_view(t, project.slug, ranking, listeners(votes, trusted_names(project)))
-    own = _count(votes, who)
-    begun, done = view.get("session", ""), None
-    if begun == NEW_SESSION:
-        done = 0
-    elif begun.isdecimal() and int(begun) <= own:
-        done = own - int(begun)
-        if done >= session.PAIRS and not judged:
+    own = _count(votes, name)
+    start, count = view.get("session", ""), None
+    if start == NEW_SESSION:
+        count = 0
+    elif start.isdecimal() and int(start) <= own:
+        count = own - int(start)
+        if count >= session.PAIRS and not first_pair:
             scores = run_verdict(t, project, Run(project, pool[0].checkpoint.run_id))
             return session.end_view(t, ranking, scores) + below
-    progress = "" if done is None else session.progress_view(t, done - bool(judged))
-    take_back = _undo(t) if own and not judged else ""
+    progress = "" if count is None else session.progress_view(t, count - bool(first_pair))
+    take_back = _undo(t) if own and not first_pair else ""
     return (
         progress + _pair(page, project, query) + take_back + _who(t, query) + _choose(t, project, query, pool) + below
     )
 
 
-def _count(votes: Sequence[Vote], who: str) -> int:
-    return sum(1 for vote in votes if vote.listener == who)
+def _count(votes: Sequence[Vote], name: str) -> int:
+    return sum(1 for vote in votes if vote.listener == name)
 
 
 def _below(t: Translator, project: Project, query: str, pool: Sequence[Candidate]) -> str:
@@ -180,18 +180,24 @@ def listener(query: str) -> str:
     return as_title(view_of(query).get("by", ""))[:40] or visitor.login_name()
 
 
-def _heard(value: str) -> Heard:
+def _playtime(value: str) -> Playtime:
     """What the player says it has played; nothing where it says nothing that can be read."""
     try:
         left_s, right_s = (float(seconds) for seconds in json.loads(value)["heard"])
     except (ValueError, LookupError, TypeError):
-        return Heard(0.0, 0.0)
-    return Heard(left_s, right_s)
+        return Playtime(0.0, 0.0)
+    return Playtime(left_s, right_s)
 
 
 def _wish(query: str) -> tuple[CheckpointRef | None, CheckpointRef | None, str]:
     view = view_of(query)
-    return _checkpoint(view.get("a", "")), _checkpoint(view.get("b", "")), view.get("sentence", "")
+    return _checkpoint(view.get("a", "")), _checkpoint(view.get("b", "")), _sentence(query)
+
+
+def _sentence(query: str) -> str:
+    """The sentence that the address names; a number, as version 0.1 wrote there, names none."""
+    sentence = view_of(query).get("sentence", "")
+    return "" if sentence.isdecimal() else sentence
 
 
 def _pair_for(project: Project, query: str, *, fresh: bool = False) -> Pair:
@@ -209,8 +215,8 @@ def _checkpoint(name: str) -> CheckpointRef | None:
 def _pair(page: Page, project: Project, query: str) -> str:
     try:
         open_pair = _pair_for(project, query)
-        if judged := view_of(query).get("judged", ""):
-            return pair_view(page.t, project.slug, pair(project, judged), reveal(project, judged), open_pair)
+        if pair_id := view_of(query).get("judged", ""):
+            return pair_view(page.t, project.slug, pair(project, pair_id), reveal(project, pair_id), open_pair)
         following = following_pair(project, *_wish(query), listener=listener(query))
         return pair_view(page.t, project.slug, open_pair, None, following)
     except UserError as error:
@@ -240,7 +246,7 @@ def _choose(t: Translator, project: Project, query: str, pool: Sequence[Candidat
     lists = (
         select(t("listen.one"), "a", voices, a, clears="judged")
         + select(t("listen.other"), "b", voices, b, clears="judged")
-        + select(t("listen.sentence"), "sentence", sentence_choices, view.get("sentence", ""), clears="judged")
+        + select(t("listen.sentence"), "sentence", sentence_choices, _sentence(query), clears="judged")
     )
     free = html.place(t("listen.let_choose"), "judged=&a=&b=&sentence=")
     return html.details(t("listen.choose"), f'<div class="vw-halves">{lists}</div>{free}')

@@ -29,15 +29,15 @@ def two_runs_view(t: Translator, project: Project, pool: Sequence[Candidate]) ->
         return slot(job)
     titles = {candidate.checkpoint.run_id: candidate.run_title for candidate in pool}
     offers = []
-    apart = strangers(pool)
-    for newer, older in apart[:_MOST]:
+    groups = strangers(pool)
+    for newer, older in groups[:_MOST]:
         names = {"newer": titles[newer], "older": titles[older]}
-        count = sum(1 for one in pool if one.checkpoint.run_id == older and one.checkpoint.step)
+        count = sum(1 for entry in pool if entry.checkpoint.run_id == older and entry.checkpoint.step)
         label = t("listen.compare", **names, count=t.number(count))
         pair = f"{newer}/{older}"
         buttons = _test_set_button(t, project, pool, newer, older) + html.action(label, "compare", pair, style="quiet")
         offers.append(html.notice(t("listen.strangers", **names), "info", buttons))
-    incomplete = [pair for pair in begun(project, pool) if pair not in apart]
+    incomplete = [pair for pair in begun(project, pool) if pair not in groups]
     for newer, older in incomplete[: _MOST - len(offers)]:
         if button := _test_set_button(t, project, pool, newer, older, is_begun=True):
             offers.append(html.notice(t("listen.begun", newer=titles[newer], older=titles[older]), "info", button))
@@ -53,8 +53,8 @@ def _test_set_button(
         script = common_script(project, *runs)
     except UserError:
         return ""  # it has no test set, or what it was spoken with is not known
-    left = unspoken_count(script, pool, runs)
-    if not left:
+    remaining = unspoken_count(script, pool, runs)
+    if not remaining:
         return ""
-    label = t("listen.compare_test_set", count=t.number(len(script.seeds)), sounds=t.number(left))
+    label = t("listen.compare_test_set", count=t.number(len(script.seeds)), sounds=t.number(remaining))
     return html.action(label, "compare-test-set", f"{newer}/{older}", style="" if is_begun else "primary")

@@ -67,12 +67,12 @@ def _preview(t: Translator, preview: Preview, button: str) -> str:
     if not preview.changes:
         return html.notice(t("review.nothing_would_change"))
     rows = "".join(f'<li dir="auto">{_changed(change.old, change.new)}</li>' for change in preview.examples)
-    more = ""
+    rest = ""
     if len(preview.changes) > EXAMPLES:
-        more = f'<p class="vw-dim">{html.e(t("review.and_more", count=t.number(len(preview.changes) - EXAMPLES)))}</p>'
+        rest = f'<p class="vw-dim">{html.e(t("review.and_more", count=t.number(len(preview.changes) - EXAMPLES)))}</p>'
     title = html.e(t("review.would_change", count=t.number(len(preview.changes))))
     done = html.standing_on(preview.stamp, button)
-    return f'<div class="vw-card" role="status"><b>{title}</b><ul class="vw-changed">{rows}</ul>{more}{done}</div>'
+    return f'<div class="vw-card" role="status"><b>{title}</b><ul class="vw-changed">{rows}</ul>{rest}{done}</div>'
 
 
 def _changed(old: str, new: str) -> str:
@@ -122,7 +122,7 @@ _WAYS = {
 
 def _approve_up_to(t: Translator, counts: Mapping[float, int], current: float, way: str) -> tuple[str, str, str]:
     """The choice of a level, the button that approves up to it, and why that is off (empty if it is not)."""
-    place, label, option, none = _WAYS[way]
+    place, label, option, empty = _WAYS[way]
     options = "".join(
         f'<option value="{level}"{" selected" if level == current else ""}>'
         f"{html.e(t(option, percent=f'{level:.0%}', count=t.number(count)))}</option>"
@@ -131,7 +131,7 @@ def _approve_up_to(t: Translator, counts: Mapping[float, int], current: float, w
     choice = (
         f'<label class="vw-field"><span>{html.e(t(label))}</span><select data-view="{place}">{options}</select></label>'
     )
-    off = "" if counts[current] else t(none)
+    off = "" if counts[current] else t(empty)
     button = html.action(
         t("review.approve_many", count=t.number(counts[current])),
         f"list_{way}",

@@ -53,6 +53,11 @@ function cancelEnds() {
   moving = null;
   if (ends()) drawEnds();
 }
+// A moved end is answered, and shown if that was done. Until then the marks stay where they are; refused, they go back.
+window.vw.endMoved = () => {
+  movedSide = '';
+  if (!moving && ends()) drawEnds();
+};
 // True if an end was moved, and sent.
 function commitEnds() {
   clearTimeout(moveTimer);
@@ -62,9 +67,7 @@ function commitEnds() {
   movedSide = side;
   acted = true;
   window.vw.act();
-  // The marks stay where they are until the answer shows the clip anew; refused, they go back.
-  setTimeout(() => { movedSide = ''; if (!moving && ends()) drawEnds(); }, 3000);
-  trigger('act', {
+  trigger('move', {
     do: 'move', id: card().dataset.clip, value: JSON.stringify({ start, end }), view: location.search,
     seen: card().dataset.seen, window: windowId,
   });

@@ -36,8 +36,8 @@ def progress(t: Translator, project: Project, totals: Totals, counts: dict[str, 
     pace = review.pace(project, counts["new"])
     facts = [line]
     if pace.rest_s is not None and counts["new"]:
-        speed, left = t.number(pace.per_minute, 0 if pace.per_minute >= 10 else 1), t.length(pace.rest_s)
-        facts.append(t("review.pace", speed=speed, left=t.number(counts["new"]), time=left))
+        speed, rest = t.number(pace.per_minute, 0 if pace.per_minute >= 10 else 1), t.length(pace.rest_s)
+        facts.append(t("review.pace", speed=speed, left=t.number(counts["new"]), time=rest))
     facts.append(_goal(t, totals))
     lead = lead_on(t, steps(project), "review", style="" if counts["new"] else "primary") if decisions else ""
     sentences = "".join(f"<span>{html.e(fact)}</span>" for fact in facts if fact)
@@ -96,21 +96,21 @@ def _voices(t: Translator, project: Project, view: dict[str, str]) -> str:
     """Which voice, with how many clips of the list have it; nothing where all of the list sound alike."""
     current = view.get("voice", "")
     voices = voice_counts(project, review.list_filter(**{**list_of(view), "voice": ""}))
-    others = voices[1:]
-    if not current and not sum(voice.count for voice in others):
+    rest = voices[1:]
+    if not current and not sum(voice.count for voice in rest):
         return ""
     choices = [("", t("review.all_voices"), 0)]
-    if others:
-        choices.append((f"!{voices[0].number}", t("review.other_voices"), sum(voice.count for voice in others)))
+    if rest:
+        choices.append((f"!{voices[0].number}", t("review.other_voices"), sum(voice.count for voice in rest)))
     for place, voice in enumerate(voices):
         name = t("review.no_voice") if voice.number == NO_VOICE else voice_name(t, place)
         choices.append((str(voice.number), name, voice.count))
-    named = [
+    names = [
         (value, f"{name} ({t.number(count)})" if value else name)
         for value, name, count in choices
         if count or value in ("", current)
     ]
-    return _small_select(t("review.of_voice"), "voice", named, current)
+    return _small_select(t("review.of_voice"), "voice", names, current)
 
 
 def _small_select(label: str, name: str, choices: list[tuple[str, str]], current: str) -> str:

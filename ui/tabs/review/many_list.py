@@ -54,15 +54,15 @@ def choice_of(form: str) -> Choice:
     listed_ids = fields.get("shown", "").split()
     elsewhere = [clip_id for clip_id in fields.get("left_out", "").split() if clip_id not in listed_ids]
     excluded_ids = [clip_id for clip_id in listed_ids if _KEEP + clip_id not in fields]
-    pressed = fields.get("pressed", "")
-    page = int(fields.get("page", "0")) + {"next": 1, "back": -1}.get(pressed, 0)
+    key = fields.get("pressed", "")
+    page = int(fields.get("page", "0")) + {"next": 1, "back": -1}.get(key, 0)
     return Choice(
         fields["way"],
         fields.get("value", ""),
         "with_flags" in fields,
         max(0, page),
         (*elsewhere, *excluded_ids),
-        pressed,
+        key,
     )
 
 
@@ -82,13 +82,13 @@ def many_list(t: Translator, project: Project, choice: Choice) -> str:
         "left_out": " ".join(choice.left_out),
         "shown": " ".join(clip.id for clip in clips),
     } | ({"with_flags": "yes"} if choice.with_flags else {})
-    hidden = "".join(f'<input type="hidden" name="{name}" value="{html.e(value)}">' for name, value in facts.items())
+    inputs = "".join(f'<input type="hidden" name="{name}" value="{html.e(value)}">' for name, value in facts.items())
     is_approval = choice.decision.status == "approved"
     title = html.e(t("review.list_approve" if is_approval else "review.list_reject", count=t.number(count)))
     about = html.e(t("review.list_about"))
     return (
         f'<form class="vw-card vw-gap vw-many" data-do="decide_many" data-seen="{html.e(stamp)}" id="many-list"'
-        f' data-key="many-{choice.way}" data-reveal="many-{choice.way}-{html.e(choice.value)}-{stamp}">{hidden}'
+        f' data-key="many-{choice.way}" data-reveal="many-{choice.way}-{html.e(choice.value)}-{stamp}">{inputs}'
         f'<h3 role="status">{title}</h3><p class="vw-dim">{about}</p><ul class="vw-changed">{rows}</ul>'
         f'{_turns(t, page, count)}<div class="vw-row">{_do(t, is_approval)}{html.action(t("review.cancel"), "cancel")}'
         "</div></form>"
@@ -122,13 +122,13 @@ def _turns(t: Translator, page: int, count: int) -> str:
     if count <= PER_PAGE:
         return ""
     last = min(count, (page + 1) * PER_PAGE)
-    where = t("review.list_where", range=f"{t.number(page * PER_PAGE + 1)}–{t.number(last)}", count=t.number(count))
+    place = t("review.list_where", range=f"{t.number(page * PER_PAGE + 1)}–{t.number(last)}", count=t.number(count))
     back, on = (
         f'<button type="submit" class="vw-btn" name="pressed" value="{name}"{" disabled" if is_off else ""}>'
         f"{html.e(t(f'pages.{label}'))}</button>"
         for name, label, is_off in (("back", "back", page == 0), ("next", "forward", last == count))
     )
-    return f'<nav class="vw-row vw-pages">{back}<span class="vw-dim">{html.e(where)}</span>{on}</nav>'
+    return f'<nav class="vw-row vw-pages">{back}<span class="vw-dim">{html.e(place)}</span>{on}</nav>'
 
 
 def _do(t: Translator, is_approval: bool) -> str:

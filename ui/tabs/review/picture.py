@@ -71,10 +71,10 @@ def _beside(t: Translator, outline: Peaks, seconds: float, side: str) -> str:
 
 
 def _grip(t: Translator, side: str, at_s: float, from_s: float, to_s: float) -> str:
-    left = 100 * (at_s - from_s) / max(to_s - from_s, 1e-9)
+    percent = 100 * (at_s - from_s) / max(to_s - from_s, 1e-9)
     label = html.e(t(f"review.move_{side}"))
     return (
         f'<div class="vw-grip {side}" data-grip="{side}" role="slider" tabindex="0" aria-label="{label}"'
         f' title="{label}" aria-valuemin="{from_s:.2f}" aria-valuemax="{to_s:.2f}" aria-valuenow="{at_s:.2f}"'
-        f' style="left:{left:.2f}%"><i></i></div>'
+        f' style="left:{percent:.2f}%"><i></i></div>'
     )

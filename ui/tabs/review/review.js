@@ -155,7 +155,6 @@ function settle() {
     (kept || now).focus({ preventScroll: true });
     if (acted) bring(now);
   }
-  movedSide = '';
   acted = false;
 }
 onValue(settle);

@@ -43,12 +43,12 @@ def _list(t: Translator, spot: Spot, view: dict[str, str]) -> str:
     turn = turn_of(view)
     last = spot.list_start + len(spot.listing)
     earlier = _turn(t("review.list_earlier"), "↑", turn - 1, is_off=spot.list_start == 0)
-    later = _turn(t("review.list_later"), "↓", turn + 1, is_off=last >= spot.count)
+    next_turn = _turn(t("review.list_later"), "↓", turn + 1, is_off=last >= spot.count)
     numbers = f"{t.number(spot.list_start + 1)}–{t.number(last)}"
     where = t("review.list_where", range=numbers, count=t.number(spot.count)) if spot.listing else ""
     return (
         f'<nav class="vw-card vw-listed" aria-label="{html.e(t("review.list"))}"><div class="vw-spread">'
-        f'<span class="vw-dim">{html.e(where)}</span><span class="vw-row">{earlier}{later}</span></div>'
+        f'<span class="vw-dim">{html.e(where)}</span><span class="vw-row">{earlier}{next_turn}</span></div>'
         f'<div class="vw-next">{rows}</div></nav>'
     )
 
@@ -83,10 +83,10 @@ def _row(t: Translator, clip: Clip, place: int, spot: Spot) -> str:
 def _keys(t: Translator, view: dict[str, str]) -> str:
     on = view.get("play") != "no"
     auto = html.place(t("review.auto_on" if on else "review.auto_off"), "play=" + ("no" if on else ""), is_pressed=on)
-    more = f'<button type="button" class="vw-btn quiet" data-help>{html.e(t("review.all_keys"))} <kbd>?</kbd></button>'
+    keys = f'<button type="button" class="vw-btn quiet" data-help>{html.e(t("review.all_keys"))} <kbd>?</kbd></button>'
     return (
         f'<div class="vw-card vw-keys"><dl class="vw-keygrid">{_pairs(t, _KEYS[:_BESIDE_CARD])}</dl>'
-        f'<div class="vw-row">{auto}{more}</div></div>'
+        f'<div class="vw-row">{auto}{keys}</div></div>'
     )
 
 

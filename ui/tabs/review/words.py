@@ -50,11 +50,11 @@ def text_words(clip: Clip, words: Sequence[Word]) -> list[TextWord]:
     units = _utf16_offsets(clip.text)
     alternatives = _other_words(clip, [clip.text[begin:end] for begin, end in spans])
     result = []
-    timed = alignment.timed_words(clip, words)
-    for place, ((begin, end), word) in enumerate(zip(spans, timed, strict=True)):
-        other, count = alternatives.get(place, ("", 0))
-        other_end = units[spans[place + count - 1][1]] if other else 0
-        result.append(TextWord(units[begin], units[end], word, other, other_end))
+    timeline = alignment.timed_words(clip, words)
+    for place, ((begin, end), word) in enumerate(zip(spans, timeline, strict=True)):
+        alternative, count = alternatives.get(place, ("", 0))
+        other_end = units[spans[place + count - 1][1]] if alternative else 0
+        result.append(TextWord(units[begin], units[end], word, alternative, other_end))
     return result
 
 

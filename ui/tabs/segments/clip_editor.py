@@ -8,7 +8,8 @@ from typing import Any
 import gradio as gr
 
 from core.audio.options import SegmentOptions
-from core.clips.edit import LONGEST_S, SHORTEST_S, undo_stamp, undoable
+from core.clips.edit import LONGEST_S, SHORTEST_S
+from core.clips.undo_edit import undo_stamp, undoable_edit
 from core.engines.registry import info
 from core.project.records import Source
 from core.project.workspace import Project
@@ -68,7 +69,7 @@ def editor_state(
         preview: show what cutting with these settings would give; None shows the clips there are.
         off: why nothing can be changed now.
     """
-    edit = None if preview else undoable(project, source.id)
+    edit = None if preview else undoable_edit(project, source.id)
     state: dict[str, Any] = {
         "stamp": stamp,
         "source": source.id,

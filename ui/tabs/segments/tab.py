@@ -14,6 +14,7 @@ from core.clips import edit
 from core.clips.cut import not_cut, options_of_last_cut, start_segment, to_cut
 from core.clips.timeline import Summary, summary
 from core.clips.trash import restore_trashed_clips
+from core.clips.undo_edit import undo_edit
 from core.errors import UserError
 from core.jobs.job import Job
 from core.pipeline import steps
@@ -157,7 +158,7 @@ def _change(project: Project | None, evt: gr.EventData) -> None:
     elif evt.do == "bring":
         edit.bring_back(project, evt.id, float(value["start"]), float(value["end"]))
     elif evt.do == "undo":
-        edit.undo(project, evt.id, stamp=stamp)
+        undo_edit(project, evt.id, stamp=stamp)
 
 
 def _heading(page: Page) -> str:

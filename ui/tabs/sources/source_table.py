@@ -29,7 +29,7 @@ def source_table(page: Page, project: Project, sources: list[Source]) -> str:
 
 def _row(page: Page, project: Project, source: Source, busy: str) -> str:
     t = page.t
-    title = html.title_field("title", source.id, source.title, t("sources.column_title"), most=120)
+    title = html.title_field("title", source.id, source.title, t("sources.column_title"), max_length=120)
     player = html.player(audio_url(project.slug, "source", source.id), source.title)
     question = t("sources.remove_question", title=source.title)
     remove = html.action(t("sources.remove"), "remove", source.id, style="quiet danger", confirm=question)

@@ -53,7 +53,7 @@ def build(page: Page) -> Tab:
                 microphone = Microphone(page, t("sources.record"))
         folder = Panel()
     reader = Reader(page, rights)  # by itself: it stays open from sentence to sentence
-    folded = gr.Textbox(visible=False)  # for what the form was last opened or folded away
+    fold = gr.Textbox(visible=False)  # for what the form was last opened or folded away
     listing = LinkList()
     panel = Panel()
 
@@ -72,7 +72,7 @@ def build(page: Page) -> Tab:
         is_open = project is not None and _form_is_open(project)
         key = f"{project.slug} {is_open}" if project else ""
         if key != folded_for:  # else it stays as the person left it
-            updates |= {folded: key, adding: gr.update(visible=project is not None, open=is_open)}
+            updates |= {fold: key, adding: gr.update(visible=project is not None, open=is_open)}
         return updates
 
     def tick(project: Project | None, _query: str) -> Updates:
@@ -132,8 +132,8 @@ def build(page: Page) -> Tab:
     page.on(microphone.stop_recording, record, [microphone, rights], [microphone])
     for area in (link, folder, listing, panel):
         page.on(area.act, act, [rights], [])
-    outputs = [top, adding, link, drop, *reader.outputs, folder, folded, listing, panel]
-    return Tab("sources", outputs, refresh, tick, [folded], turn)
+    outputs = [top, adding, link, drop, *reader.outputs, folder, fold, listing, panel]
+    return Tab("sources", outputs, refresh, tick, [fold], turn)
 
 
 def _busy(project: Project) -> bool:
@@ -201,8 +201,8 @@ def _job(page: Page, project: Project, count: int) -> str:
     if view.status == "done" and not view.warnings and count:
         return ""  # the table says it all
     message = t("sources.done_some", count=new, failures=set_aside) if set_aside else t("sources.done", count=new)
-    again = t("job.again") if failed_address(job) else ""
-    return job_panel(t, job, done_text=message, resume=recordings.is_resumable(job), resume_label=again)
+    label = t("job.again") if failed_address(job) else ""
+    return job_panel(t, job, done_text=message, resume=recordings.is_resumable(job), resume_label=label)
 
 
 def _arrival(t: Translator, project: Project) -> str:

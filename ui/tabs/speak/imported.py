@@ -50,7 +50,7 @@ def import_below(t: Translator, workspace: Workspace, project: Project | None) -
         f'<button type="submit" class="vw-btn">{html.e(t("speak.import_add"))}</button></form>'
     )
     voices = imported_voices(workspace)
-    cards = "".join(_card(t, voice) for voice in voices)
+    cards = "".join(voice_card(t, voice) for voice in voices)
     title = f"<h3>{html.e(t('speak.imported_title'))}</h3>" if voices else ""
     return f"{panel}{html.details(t('speak.import_folder'), form)}{title}{cards}"
 
@@ -77,8 +77,9 @@ def arrive_at(project: Project | None, slug: str) -> str:
     return "" if project else html.arrive(f"project={slug}&tab=speak", slug)
 
 
-def _card(t: Translator, voice: Export) -> str:
+def voice_card(t: Translator, voice: Export) -> str:
     noise = "" if voice.manifest.get("trained", True) else html.notice(t("base.starter"), "warn")
+    broken = html.notice(t("voices.picture_broken"), "warn") if voice.is_picture_broken else ""
     license_ = str(voice.manifest.get("license", ""))
     for engine in engines():  # in the page's words, where it is that of an engine's model
         if license_ == engine.license_note:
@@ -93,7 +94,7 @@ def _card(t: Translator, voice: Export) -> str:
         f'<div class="vw-row vw-voice-name">{imported_face(voice)}'
         f"{html.title_field('rename-voice', voice.id, voice.name, t('speak.name'))}"
         f'<span class="vw-dim">{html.e(t.moment(voice.at))}</span></div>'
-        f"{html.player(voice_url(voice.id, 'sample.wav'), voice.name)}{noise}"
+        f"{html.player(voice_url(voice.id, 'sample.wav'), voice.name)}{noise}{broken}"
         f'<p class="vw-dim">{html.e(t("speak.imported_license", license=license_))}</p>'
         f'<div class="vw-row">{download(voice_url(voice.id, "download"), f"{voice.id}.zip", size)}{delete}</div>'
         "</article>"

@@ -15,6 +15,7 @@ from core.evaluation.scorecard import recommended, usual_voice
 from core.jobs.args.speech import ExportArgs, SelfTestArgs, SynthesizeArgs, VoiceArgs
 from core.jobs.job import Job
 from core.project.workspace import Project
+from core.report.adapter import check_base
 from core.sources.voice_import import bring_in_files
 from core.synthesis.exports import discard_export, exports, rename_export
 from core.synthesis.self_test import start_self_test
@@ -80,7 +81,7 @@ def build(page: Page) -> Tab:
             )
             exporting = Panel()
             packages = Panel()
-            tested = Panel()
+            self_test = Panel()
     about_import = Panel()
     with gr.Row(elem_classes=["vw-drop"]) as drop:
         files = gr.File(label=t("speak.import_files"), file_count="multiple", height=150, elem_id="voice-files")
@@ -126,7 +127,7 @@ def build(page: Page) -> Tab:
         return {
             actions: _speaking(t, project),
             exporting: _exporting(t, project, _current_voice(project, query)),
-            tested: self_test_panel(t, project),
+            self_test: self_test_panel(t, project),
         }
 
     def _imported(project: Project | None, place: Place) -> Updates:
@@ -164,14 +165,14 @@ def build(page: Page) -> Tab:
         if project is None or act_on_job(project, evt.do, evt.id):
             return None
         choice = _current_voice(project, query)
-        given: dict[str, Any] = {"reference_clip_ids": tuple(clips or ()), "device": page.settings.device}
+        options: dict[str, Any] = {"reference_clip_ids": tuple(clips or ()), "device": page.settings.device}
 
         def wish(model: type[V], **fields: Any) -> V:
-            return choice.wish(model, **given, **fields) if choice else model(**given, **fields)
+            return choice.wish(model, **options, **fields) if choice else model(**options, **fields)
 
         if evt.do == "speak":
-            said = {"text": words, "language": _language(project, query), "seed": int(chance) if chance else None}
-            args = wish(SynthesizeArgs, **said, settings=manner.settings(project, settings))
+            values = {"text": words, "language": _language(project, query), "seed": int(chance) if chance else None}
+            args = wish(SynthesizeArgs, **values, settings=manner.settings(project, settings))
             say_place(page, start_speak(project, args))
         elif evt.do == "to-studio":
             return {studio.head: new_text(project, words, "", *_voice_and_language(project, query))}
@@ -201,13 +202,13 @@ def build(page: Page) -> Tab:
         return {files: None, imported: import_below(t, page.workspace, project) + move}
 
     page.on(files.upload, upload, [files], [files, imported])
-    for panel in (actions, exporting, audios, packages, tested, imported):
+    for panel in (actions, exporting, audios, packages, self_test, imported):
         page.on(
             panel.act, act, [page.view, text, references, seed, name, *manner.inputs], [name, imported, studio.head]
         )
     page.on(text.blur, read, [text, page.view], [reads], refresh=False)
     page.on(text.submit, read, [text, page.view], [reads], refresh=False)
-    outputs = [top, body, reads, setup, references, actions, audios, about_export, exporting, packages, tested]
+    outputs = [top, body, reads, setup, references, actions, audios, about_export, exporting, packages, self_test]
     outputs += [about_import, drop, imported, *manner.outputs, *studio.outputs]
     inputs = [page.view, references, text, *manner.inputs]
     return Tab("speak", outputs, refresh, tick, inputs, lambda project: str(bool(_lead(t, project))))
@@ -253,8 +254,19 @@ def _setup(t: Translator, project: Project, query: str) -> str:
         + select(t("speak.voice"), "voice", names, current.id if current else "")
         + "</div>"
         + select(t("speak.language"), "language", languages, _language(project, query))
-        + "</div>"
+        + f"</div>{_base_gone(t, project, current)}"
     )
+
+
+def _base_gone(t: Translator, project: Project, choice: VoiceChoice | None) -> str:
+    """Why a voice cannot speak now, where the base it was trained on is away."""
+    if choice is None or choice.checkpoint is None:
+        return ""
+    try:
+        check_base(project, choice.checkpoint)
+    except UserError as error:
+        return html.notice(t.error(error.code, error.text, error.hint, error.values), "warn")
+    return ""
 
 
 def _name(t: Translator, choice: VoiceChoice, best: CheckpointRef | None = None) -> str:
@@ -277,8 +289,8 @@ def _speaking(t: Translator, project: Project) -> str:
     button = html.action(t("speak.speak"), "speak", style="primary wide", elem_id="speak")
     button += html.action(t("studio.from_one"), "to-studio", style="quiet", title=t("studio.from_one_help"))
     panel = _panel(t, project, job, _result(t, project, job))
-    heard = live_player(t, project, job) if job else ""
-    return f'<div class="vw-row">{button}</div>{html.reason(in_line(t, project))}{panel}{heard}'
+    player = live_player(t, project, job) if job else ""
+    return f'<div class="vw-row">{button}</div>{html.reason(in_line(t, project))}{panel}{player}'
 
 
 def _panel(t: Translator, project: Project, job: Job | None, done_text: str, next_step: str = "") -> str:
@@ -313,5 +325,5 @@ def _exporting(t: Translator, project: Project, choice: VoiceChoice | None) -> s
     message = t("speak.done_export", name=newest.name, size=t.megabytes(newest.size)) if newest else ""
     panel = _panel(t, project, job, message, download_link(t, project, newest) if newest else "")
     note = f'<p class="vw-dim">{html.e(license_note(t, info(project.info.engine)))}</p>'
-    why = html.reason(reason or in_line(t, project))
-    return f'<p>{html.e(about)}</p><div class="vw-row">{button}</div>{why}{panel}{note}'
+    reason_line = html.reason(reason or in_line(t, project))
+    return f'<p>{html.e(about)}</p><div class="vw-row">{button}</div>{reason_line}{panel}{note}'

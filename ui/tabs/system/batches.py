@@ -9,9 +9,10 @@ from core.jobs.args.training import TryBatchesArgs
 from core.project.engine import usual_base
 from core.project.workspace import Project
 from core.system import hardware
-from core.training.batches import start_trial, tried_batches
+from core.training.batches import tried_batches
 from core.training.draft import changed_settings, keep_changed_settings
 from core.training.presets import Preset, choose
+from core.training.probe import start_probe
 from ui import html
 from ui.batches import batches_table
 from ui.i18n import Translator
@@ -27,8 +28,8 @@ def batches_card(page: Page, project: Project | None) -> str:
     off = _reason(t, project)
     job = project.latest("try_batches") if project else None
     if job:
-        tried = project and tried_batches(project.workspace, _preset(project).id)
-        parts.append(job_panel(t, job, done_text=t("batches.done" if tried else "batches.no_choice")))
+        batches = project and tried_batches(project.workspace, _preset(project).id)
+        parts.append(job_panel(t, job, done_text=t("batches.done" if batches else "batches.no_choice")))
     if not (job and job.alive()):
         button = html.action(t("batches.try"), "try-batches", off_reason=off, elem_id="try-batches")
         parts.append(f'{html.reason(off)}<div class="vw-row">{button}</div>')
@@ -47,7 +48,7 @@ def act_on_batches(page: Page, project: Project | None, evt: Any) -> bool:
     """Answer the card's buttons; False if ``evt.do`` is not one of them.
 
     Raises:
-        UserError: as of `start_trial`.
+        UserError: as of `start_probe`.
     """
     if project is None:
         return False
@@ -61,7 +62,7 @@ def act_on_batches(page: Page, project: Project | None, evt: Any) -> bool:
             changes=changed_settings(project, preset.id),
             device=page.settings.device,
         )
-        start_trial(project, args)
+        start_probe(project, args)
     elif evt.do == "use-batches" and (batches := tried_batches(page.workspace, preset.id)):
         keep_changed_settings(project, preset.id, {**changed_settings(project, preset.id), **batches.changes})
     else:

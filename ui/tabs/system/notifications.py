@@ -64,13 +64,13 @@ def act_on_notifications(page: Page, evt: Any) -> bool:
     elif evt.do == "notify-times":
         _save_times(page, json.loads(evt.value))
     elif evt.do == "notify-test":
-        failed = send_test(page.workspace)
-        if failed:
+        failures = send_test(page.workspace)
+        if failures:
             raise UserError(
                 "notify.not_sent",
                 "The test did not get to {which}.",
                 "Look at the address once more: remove it and add it anew. Is this computer on the network?",
-                which=", ".join(map(notify.address_label, failed)),
+                which=", ".join(map(notify.address_label, failures)),
             )
         gr.Info(page.t("notify.test_sent"), title=page.t("notify.title"), duration=6)
     else:

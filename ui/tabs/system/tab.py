@@ -115,8 +115,8 @@ def _health(t: Translator, findings: list[Finding]) -> str:
 
 
 def _line(t: Translator, finding: Finding) -> str:
-    digits = {key: t.number(value, 1) if isinstance(value, float) else value for key, value in finding.values.items()}
-    return t(f"system.{finding.key}", **digits)
+    values = {name: t.number(value, 1) if isinstance(value, float) else value for name, value in finding.values.items()}
+    return t(f"system.{finding.key}", **t.with_reasons(values))
 
 
 def _fix(t: Translator, finding: Finding) -> str:
@@ -232,10 +232,10 @@ def _keys(page: Page, keys: ApiKeys) -> str:
         rows = "".join(f"<li>{_key(t, key)}</li>" for key in keys.all())
     except DamagedFile as error:
         return f"<h3>{html.e(t('keys.title'))}</h3>{html.notice(page.say(error), 'bad')}"
-    listed = f'<ul class="vw-logins">{rows}</ul>' if rows else f'<p class="vw-dim">{html.e(t("keys.none"))}</p>'
+    content = f'<ul class="vw-logins">{rows}</ul>' if rows else f'<p class="vw-dim">{html.e(t("keys.none"))}</p>'
     open_ = "" if page.settings.password else html.notice(t("keys.not_needed"))
     help_ = f'<p class="vw-dim">{html.e(t("keys.help"))}</p>'
-    return f"<h3>{html.e(t('keys.title'))}</h3>{help_}{open_}{listed}"
+    return f"<h3>{html.e(t('keys.title'))}</h3>{help_}{open_}{content}"
 
 
 def _key(t: Translator, key: ApiKey) -> str:

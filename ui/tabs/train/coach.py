@@ -47,10 +47,10 @@ def others(t: Translator, run: Run, all_findings: Sequence[Finding]) -> str:
     if len(rest) == 1 and rest[0].key == "all_well":  # one line says it
         return f'<p data-key="coach">{html.light("good", texts(t, rest[0])[0])}</p>'
     pressing = [finding for finding in rest if finding.level != "info"]
-    folded = [finding for finding in rest if finding.level == "info"]
+    info = [finding for finding in rest if finding.level == "info"]
     body = _list(t, run, pressing) if pressing else ""
-    if folded:
-        body += html.details(t("coach.more", count=t.number(len(folded))), _list(t, run, folded))
+    if info:
+        body += html.details(t("coach.more", count=t.number(len(info))), _list(t, run, info))
     return f'<section data-key="coach"><h3>{html.e(t("coach.title"))}</h3>{body}</section>'
 
 
@@ -68,9 +68,9 @@ def explained(t: Translator, project: Project, run: Run) -> str:
     asking = _asking(t, project, run, config) if config.is_ready else ""
     newest = "".join(_answer(t, answer) for answer in answers[-1:])
     history = "".join(_answer(t, answer) for answer in reversed(answers[:-1]))
-    folded = html.details(t("coach.earlier", count=t.number(len(answers) - 1)), history) if history else ""
+    details = html.details(t("coach.earlier", count=t.number(len(answers) - 1)), history) if history else ""
     title = html.e(t("coach.model"))
-    return f'<section class="vw-card vw-gap" data-key="explained"><h3>{title}</h3>{asking}{newest}{folded}</section>'
+    return f'<section class="vw-card vw-gap" data-key="explained"><h3>{title}</h3>{asking}{newest}{details}</section>'
 
 
 def texts(t: Translator, finding: Finding) -> tuple[str, str, str]:
@@ -82,11 +82,11 @@ def texts(t: Translator, finding: Finding) -> tuple[str, str, str]:
     }
     values |= {key: t.get(f"languages.{code}", code) for key, code in finding.words.items()}
     if finding.light:
-        seen = grade_line(t, Grade(finding.key, finding.light, dict(finding.values)))
+        text = grade_line(t, Grade(finding.key, finding.light, dict(finding.values)))
     else:
-        seen = t(f"finding.{name}", **values)
+        text = t(f"finding.{name}", **values)
     means, do = (t(f"finding.{name}_{part}", **values) for part in ("means", "do"))
-    return seen, means, do
+    return text, means, do
 
 
 def facts(t: Translator, project: Project, run: Run) -> list[str]:
@@ -120,14 +120,14 @@ def host_of(config: CoachConfig) -> str:
 def _list(t: Translator, run: Run, finding_list: Sequence[Finding]) -> str:
     lines = []
     for number, finding in enumerate(finding_list, 1):
-        seen, means, do = texts(t, finding)
+        sight, means, do = texts(t, finding)
         same_way_follows = number < len(finding_list) and finding_list[number].tab == finding.tab  # once is enough
         button = "" if same_way_follows else _way(t, finding)
         if finding.offer == "score":
             button = html.action(t("coach.score"), "score", run.id)
         row = f'<div class="vw-row">{button}</div>' if button else ""
         advice = f'<p class="vw-dim">{html.e(means)} {html.e(do)}</p>'
-        lines.append(f"<li>{html.light(_TONES[finding.level], seen)}{advice}{row}</li>")
+        lines.append(f"<li>{html.light(_TONES[finding.level], sight)}{advice}{row}</li>")
     return f'<ul class="vw-lights">{"".join(lines)}</ul>'
 
 
@@ -141,18 +141,18 @@ def _asking(t: Translator, project: Project, run: Run, config: CoachConfig) -> s
     job = project.latest(ExplainArgs.kind)
     panel = job_panel(t, job) if job is not None and job.read().status != "done" and is_live(job) else ""
     off = t("coach.busy") if job is not None and job.alive() else ""
-    disabled = " disabled" if off else ""
-    sent = t(
+    off_attribute = " disabled" if off else ""
+    notice = t(
         f"coach.{'sent_texts' if config.share_texts else 'sent_numbers'}", model=config.model, host=host_of(config)
     )
     form = (
         f'<form data-do="explain" data-id="{html.e(run.id)}" data-key="ask-run" class="vw-ask">'
         f'<label class="vw-field"><span>{html.e(t("coach.question"))}</span><input type="text" name="question" required'
         f' maxlength="{MOST_QUESTION}" placeholder="{html.e(t("coach.question_example"))}" autocomplete="off"></label>'
-        f'<button type="submit" class="vw-btn"{disabled}>{html.e(t("coach.ask"))}</button></form>'
+        f'<button type="submit" class="vw-btn"{off_attribute}>{html.e(t("coach.ask"))}</button></form>'
     )
     button = html.action(t("coach.explain"), "explain", run.id, off_reason=off, elem_id="explain-run")
-    return f'<p class="vw-dim">{html.e(sent)}</p><div class="vw-row">{button}</div>{form}{panel}'
+    return f'<p class="vw-dim">{html.e(notice)}</p><div class="vw-row">{button}</div>{form}{panel}'
 
 
 def _answer(t: Translator, answer: Explanation) -> str:
@@ -160,8 +160,8 @@ def _answer(t: Translator, answer: Explanation) -> str:
     pieces, place = [], 0
     for span in doubtful:
         pieces.append(html.e(answer.answer[place : span.start]))
-        marked = html.e(answer.answer[span.start : span.end])
-        pieces.append(f'<mark class="vw-doubt" title="{html.e(t("coach.not_in_facts"))}">{marked}</mark>')
+        mark = html.e(answer.answer[span.start : span.end])
+        pieces.append(f'<mark class="vw-doubt" title="{html.e(t("coach.not_in_facts"))}">{mark}</mark>')
         place = span.end
     pieces.append(html.e(answer.answer[place:]))
     paragraphs = "".join(f"<p>{part}</p>" for part in "".join(pieces).replace("**", "").split("\n") if part.strip())
@@ -173,12 +173,12 @@ def _answer(t: Translator, answer: Explanation) -> str:
         tokens=t.number(answer.tokens),
         cost=t.number(answer.cost or 0.0, 4),
     )
-    cited = "".join(f"<li>{html.e(fact)}</li>" for fact in answer.facts)
-    fact_list = f'<ol class="vw-dim" data-facts>{cited}</ol>'
-    folded = html.details(t("coach.facts"), fact_list) if cited else ""
+    citations = "".join(f"<li>{html.e(fact)}</li>" for fact in answer.facts)
+    fact_list = f'<ol class="vw-dim" data-facts>{citations}</ol>'
+    details = html.details(t("coach.facts"), fact_list) if citations else ""
     warning = f'<p class="vw-dim">{html.e(t("coach.marked"))}</p>' if doubtful else ""
     question = f"<p><b>{html.e(t('coach.asked', question=answer.question))}</b></p>" if answer.question else ""
     return (
         f'<article class="vw-answer" data-key="a{answer.at:.3f}">{question}{paragraphs}{warning}'
-        f'<p class="vw-dim">{html.e(about)}</p>{folded}</article>'
+        f'<p class="vw-dim">{html.e(about)}</p>{details}</article>'
     )

@@ -25,9 +25,9 @@ def ready_view(t: Translator, project: Project, dataset_id: str, base_id: str, p
     """
     base, questions = base_id, ""
     if base_id == "folder":
-        typed = (path or "").strip()  # a field that nobody has touched holds nothing
-        base = str(Path(typed).expanduser().absolute()) if typed else ""
-        questions = _questions(t, project, Path(base)) if base else ""
+        folder = folder_of(path)
+        base = str(folder or "")
+        questions = _questions(t, project, folder) if folder else ""
     config = preset.config(changed_settings(project, preset.id))
     return (
         _list(t, prerequisites(project, dataset_id, base, preset, config))
@@ -36,19 +36,25 @@ def ready_view(t: Translator, project: Project, dataset_id: str, base_id: str, p
     )
 
 
-def _list(t: Translator, needed: list[Prerequisite]) -> str:
-    rows = "".join(f"<li>{html.light(prerequisite.level, _sentence(t, prerequisite))}</li>" for prerequisite in needed)
+def folder_of(path: str | None) -> Path | None:
+    """The folder that the field names; None where it names none. A field that nobody has touched holds None."""
+    address = (path or "").strip()
+    return Path(address).expanduser().absolute() if address else None
+
+
+def _list(t: Translator, items: list[Prerequisite]) -> str:
+    rows = "".join(f"<li>{html.light(item.level, _sentence(t, item))}</li>" for item in items)
     return f'<h3>{html.e(t("prerequisites.title"))}</h3><ul class="vw-lights" id="prerequisites">{rows}</ul>'
 
 
-def _sentence(t: Translator, prerequisite: Prerequisite) -> str:
+def _sentence(t: Translator, item: Prerequisite) -> str:
     values = {
         name: value if isinstance(value, str) else t.number(value, 1 if isinstance(value, float) and value < 10 else 0)
-        for name, value in prerequisite.values.items()
+        for name, value in item.values.items()
     }
-    if "seconds" in prerequisite.values:
-        values["minutes"] = t.minutes(float(prerequisite.values["seconds"]))
-    return t(f"prerequisites.{prerequisite.key}_{prerequisite.verdict}", **values)
+    if "seconds" in item.values:
+        values["minutes"] = t.minutes(float(item.values["seconds"]))
+    return t(f"prerequisites.{item.key}_{item.verdict}", **values)
 
 
 def _letters(t: Translator, project: Project, dataset_id: str, base_id: str) -> str:

@@ -37,8 +37,8 @@ def sweep_forms(t: Translator, preset_id: str, changes: Mapping[str, Any]) -> st
         return ""  # a number that cannot be, perhaps half typed; Start says so
     rows = []
     for field in sweep_fields(config):
-        proposed = proposed_values(config, field)
-        values = " ".join(str(value) if isinstance(value, int) else t.plain(value) for value in proposed)
+        proposals = proposed_values(config, field)
+        values = " ".join(str(value) if isinstance(value, int) else t.plain(value) for value in proposals)
         rows.append(
             f'<form data-do="sweep-look" data-id="{html.e(field)}" class="vw-row"><label class="vw-field">'
             f"<span>{html.e(t(f'training.{field}'))}</span>"
@@ -49,13 +49,13 @@ def sweep_forms(t: Translator, preset_id: str, changes: Mapping[str, Any]) -> st
     return html.details(t("sweep.title"), about + "".join(rows)) if rows else ""
 
 
-def sweep_preview(t: Translator, project: Project, draft: SweepDraft, field: str, typed: str) -> str:
+def sweep_preview(t: Translator, project: Project, draft: SweepDraft, field: str, values_text: str) -> str:
     """What the runs would take, with the button that puts them into the queue.
 
     Raises:
         UserError: ``sweep.no_number``; as of `plan_sweep`.
     """
-    sweep = _planned(project, draft, field, typed)
+    sweep = _planned(project, draft, field, values_text)
     columns = ("value", "updates", "time", "disk")
     head = "".join(f"<th>{html.e(t(f'sweep.{name}'))}</th>" for name in columns)
     rows = "".join(
@@ -69,11 +69,11 @@ def sweep_preview(t: Translator, project: Project, draft: SweepDraft, field: str
         size=t.megabytes(sweep.bytes),
         free=t.megabytes(shutil.disk_usage(project.path).free),
     )
-    seen = json.dumps({"field": field, "values": typed, "draft": asdict(draft)}, sort_keys=True)
-    buttons = html.action(t("sweep.start", count=t.number(len(sweep.runs))), "sweep-start", seen, style="primary")
+    draft_json = json.dumps({"field": field, "values": values_text, "draft": asdict(draft)}, sort_keys=True)
+    buttons = html.action(t("sweep.start", count=t.number(len(sweep.runs))), "sweep-start", draft_json, style="primary")
     buttons += html.action(t("sweep.close"), "sweep-close")
     return (
-        f'<section class="vw-card" data-key="sweep" data-reveal="sweep {html.e(field)} {html.e(typed)}">'
+        f'<section class="vw-card" data-key="sweep" data-reveal="sweep {html.e(field)} {html.e(values_text)}">'
         f"<h3>{html.e(t('sweep.of', setting=t(f'training.{field}')))}</h3>"
         f'<div class="vw-scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
         f'<p>{html.e(total)}</p><p class="vw-dim">{html.e(t("sweep.after"))}</p>'
@@ -93,23 +93,23 @@ def act_on_sweep(t: Translator, project: Project, draft: SweepDraft, evt: Any, n
         return sweep_preview(t, project, draft, evt.id, str(json.loads(evt.value)["values"]))
     if evt.do != "sweep-start":
         return ""
-    seen = json.loads(evt.id)
-    field, typed = str(seen["field"]), str(seen["values"])
-    if seen["draft"] != json.loads(json.dumps(asdict(draft))):
-        return html.notice(t("sweep.changed")) + sweep_preview(t, project, draft, field, typed)
-    sweep = _planned(project, draft, field, typed)
+    wish = json.loads(evt.id)
+    field, values_text = str(wish["field"]), str(wish["values"])
+    if wish["draft"] != json.loads(json.dumps(asdict(draft))):
+        return html.notice(t("sweep.changed")) + sweep_preview(t, project, draft, field, values_text)
+    sweep = _planned(project, draft, field, values_text)
     label = t(f"training.{field}")
     titles = [" · ".join(part for part in (name, f"{label} {t.plain(run.value)}") if part) for run in sweep.runs]
     jobs = start_sweep(project, draft.dataset, draft.preset, sweep, draft.base, titles, device=device)
-    others = ",".join(job.id for job in jobs[1 : MOST_OVERLAID + 1])
-    arrive = html.arrive(f"run={jobs[0].id}&overlay={others}", jobs[0].id)
+    overlay = ",".join(job.id for job in jobs[1 : MOST_OVERLAID + 1])
+    arrive = html.arrive(f"run={jobs[0].id}&overlay={overlay}", jobs[0].id)
     return html.notice(t("sweep.queued", count=t.number(len(jobs))), "good") + arrive
 
 
-def _planned(project: Project, draft: SweepDraft, field: str, typed: str) -> Sweep:
+def _planned(project: Project, draft: SweepDraft, field: str, values_text: str) -> Sweep:
     config = preset(draft.preset).config(draft.changes)
     is_whole = isinstance(getattr(config, field, None), int)
-    values = [_number(text, is_whole) for text in re.split(r"[;\s]+|,\s+", typed.strip()) if text]
+    values = [_number(text, is_whole) for text in re.split(r"[;\s]+|,\s+", values_text.strip()) if text]
     return plan_sweep(project, draft.preset, draft.changes, draft.base, field, values)
 
 

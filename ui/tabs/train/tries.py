@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core.engines.bases import Question
+from core.engines.questions import Question
 from core.project.workspace import Project
 from core.synthesis.base_tries import BaseTry, proposal, start_tries, tries_of, use_try
 from ui import html

@@ -63,7 +63,7 @@ def run_view(t: Translator, project: Project, run: Run | None, overlay: Sequence
         fraction=view.step / view.total if view.step and view.total else None,
     )
     panel += controls(t, view) + _drive(t, project)
-    overlaid = [(other.title, other.read()) for other in overlay if other.id != run.id]
+    overlaid = [(overlay_run.title, overlay_run.read()) for overlay_run in overlay if overlay_run.id != run.id]
     curves = _curves(t, project, run, view, overlaid)
     finding_list = findings(project, run, view)
     coach = others(t, run, finding_list) + explained(t, project, run)
@@ -93,14 +93,14 @@ def _numbers(t: Translator, view: RunView) -> str:
 
 
 def _curves(
-    t: Translator, project: Project, run: Run, view: RunView, others: Sequence[tuple[str, RunView]] = ()
+    t: Translator, project: Project, run: Run, view: RunView, overlays: Sequence[tuple[str, RunView]] = ()
 ) -> str:
     unit = info(project.info.engine).loss_unit
     errors = plots.lines(
         [
             Series(t("train.curve_train"), view.train),
             Series(t("train.curve_val"), view.val, "second"),
-            *_overlay(others),
+            *_overlay(overlays),
         ],
         t("train.axis_updates"),
         t("train.axis_error", unit=t.get(f"train.unit_{unit}", unit)),
@@ -113,17 +113,17 @@ def _curves(
         [Series(t("train.curve_lr"), view.lr)], t("train.axis_updates"), t("train.curve_lr"), write=t.plain
     )
     details = html.details(t("training.learning_rate"), rate) if rate else ""
-    names = {data.id: data.name for data in datasets(project)} if others else {}
+    names = {data.id: data.name for data in datasets(project)} if overlays else {}
     settings_diff = "".join(
         f"<p>{html.e(t('train.differs' if difference else 'train.same_settings', name=title, what=difference))}</p>"
-        for title, other in others
-        for difference in [differences(t, view, other, names)]
+        for title, extra in overlays
+        for difference in [differences(t, view, extra, names)]
     )
     heading = f"<h3>{html.e(t('train.curve'))}</h3>"
-    return f"{heading}{errors}{settings_diff}{details}{_sound(t, run, view, others)}{_board(t, project, run)}"
+    return f"{heading}{errors}{settings_diff}{details}{_sound(t, run, view, overlays)}{_board(t, project, run)}"
 
 
-def _sound(t: Translator, run: Run, view: RunView, others: Sequence[tuple[str, RunView]]) -> str:
+def _sound(t: Translator, run: Run, view: RunView, overlays: Sequence[tuple[str, RunView]]) -> str:
     """How the samples sound over the updates: how clear, how like the speaker, with the base and the real voice."""
     if not view.sample_cer and not view.sample_likeness:
         return ""
@@ -140,8 +140,8 @@ def _sound(t: Translator, run: Run, view: RunView, others: Sequence[tuple[str, R
             series.append(Series(t("scores.line_base"), [(x, points[0][1]) for x in ends], "second"))
         if measure in real:
             series.append(Series(t("scores.line_real"), [(x, scale * real[measure].mean) for x in ends], "third"))
-        for (title, other), style in zip(others, ("fourth", "fifth"), strict=False):
-            theirs = [(step, scale * value) for step, value in getattr(other, name) if step > 0]
+        for (title, extra), style in zip(overlays, ("fourth", "fifth"), strict=False):
+            theirs = [(step, scale * value) for step, value in getattr(extra, name) if step > 0]
             series.append(Series(_short(title), theirs, style))
         pictures += measure_over_updates(t, measure, series)
     if not pictures:
@@ -157,30 +157,30 @@ def measure_over_updates(t: Translator, measure: str, series: Sequence[Series]) 
     return f"<h4>{html.e(t(f'scores.col_{measure}'))}</h4>{picture}" if picture else ""
 
 
-def _overlay(others: Sequence[tuple[str, RunView]]) -> list[Series]:
+def _overlay(overlays: Sequence[tuple[str, RunView]]) -> list[Series]:
     """The errors of other runs on unseen sentences, each in a colour of its own."""
     styles = ("third", "fourth", "fifth")
-    return [Series(_short(title), other.val, style) for (title, other), style in zip(others, styles, strict=False)]
+    return [Series(_short(title), extra.val, style) for (title, extra), style in zip(overlays, styles, strict=False)]
 
 
 def _short(title: str) -> str:
     return title if len(title) <= _LABEL_LETTERS else f"{title[: _LABEL_LETTERS - 1]}…"
 
 
-def differences(t: Translator, view: RunView, other: RunView, names: Mapping[str, str]) -> str:
+def differences(t: Translator, view: RunView, extra: RunView, names: Mapping[str, str]) -> str:
     """What a run was trained with that another was not: ``Learning rate 0.005 (0.001)``; empty if nothing.
 
     ``names`` are what datasets are called, by id.
     """
-    ours, theirs = view.config.model_dump(), other.config.model_dump()
+    settings, overlay_settings = view.config.model_dump(), extra.config.model_dump()
     parts = [
         f"{t.get(f'training.{name}', name)} {value_name(t, 'training', name, value)}"
-        f" ({value_name(t, 'training', name, theirs[name])})"
-        for name, value in ours.items()
-        if name in theirs and theirs[name] != value
+        f" ({value_name(t, 'training', name, overlay_settings[name])})"
+        for name, value in settings.items()
+        if name in overlay_settings and overlay_settings[name] != value
     ]
-    if view.about.get("dataset") != other.about.get("dataset"):
-        ours_id, other_id = (str(about.get("dataset", "")) for about in (view.about, other.about))
+    if view.about.get("dataset") != extra.about.get("dataset"):
+        ours_id, other_id = (str(about.get("dataset", "")) for about in (view.about, extra.about))
         parts.append(f"{t('train.dataset')} {names.get(ours_id, ours_id[:6])} ({names.get(other_id, other_id[:6])})")
     return ", ".join(parts)
 
@@ -220,7 +220,7 @@ def _row(t: Translator, project: Project, run: Run, view: RunView, row: Sequence
         name: "".join(_sample(t, project, run, view, sample, best) for sample in samples)
         for name, samples in groups.items()
     }
-    folded = "".join(
+    details = "".join(
         html.details(t(f"train.{name}"), f'<div class="vw-samples">{pieces[name]}</div>')
         for name in ("earlier", "pruned")
         if pieces[name]
@@ -231,7 +231,7 @@ def _row(t: Translator, project: Project, run: Run, view: RunView, row: Sequence
         if has_several
         else ""
     )
-    return f'<div data-row><div class="vw-samples">{pieces["front"]}</div>{play}</div>{folded}'
+    return f'<div data-row><div class="vw-samples">{pieces["front"]}</div>{play}</div>{details}'
 
 
 def _sample(t: Translator, project: Project, run: Run, view: RunView, sample: SampleView, best: int | None) -> str:

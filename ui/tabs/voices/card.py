@@ -32,8 +32,8 @@ def speaker_options(t: Translator, project: Project, speakers: Sequence[VoiceCho
         name = speaker_name(t, choice)
         if best and choice.checkpoint == best:
             name += f" ({t('scores.recommended')})"
-        chosen = " selected" if choice.id == current else ""
-        options += f'<option value="{html.e(choice.id)}"{chosen}>{html.e(name)}</option>'
+        selected_attribute = " selected" if choice.id == current else ""
+        options += f'<option value="{html.e(choice.id)}"{selected_attribute}>{html.e(name)}</option>'
     if current and all(choice.id != current for choice in speakers):
         options = f'<option value="{html.e(current)}" selected>{html.e(t("voices.gone"))}</option>' + options
     return options
@@ -59,11 +59,11 @@ def voice_cards(
     voices: Sequence[SavedVoice],
     speakers: Sequence[VoiceChoice],
     takes: Sequence[Take],
-    opened: str,
+    open_id: str,
 ) -> str:
     """All saved voices, the newest first."""
     by_id = {choice.id: choice for choice in speakers}
-    return "".join(_card(t, project, voice, by_id.get(voice.speaker), takes, voice.id == opened) for voice in voices)
+    return "".join(_card(t, project, voice, by_id.get(voice.speaker), takes, voice.id == open_id) for voice in voices)
 
 
 def _card(
@@ -78,8 +78,8 @@ def _card(
     language = voice.language or project.info.language
     facts = [speaker_name(t, speaker)] if speaker else []
     facts += [t.get(f"languages.{language}", language), t.moment(voice.saved_at)]
-    heard = html.player(audio_url(project.slug, "take", sample.id), sample.text) if sample else ""
-    gone = "" if speaker else html.notice(t("voices.speaker_gone"), "warn")
+    player = html.player(audio_url(project.slug, "take", sample.id), sample.text) if sample else ""
+    notice = "" if speaker else html.notice(t("voices.speaker_gone"), "warn")
     use = html.go(t("voices.use"), "speak", style="", view=f"voice={voice.id}") if speaker else ""
     change = html.place(t("voices.change"), f"saved={'-' if is_open else voice.id}", is_pressed=is_open)
     delete = html.action(
@@ -89,6 +89,6 @@ def _card(
     return (
         f'<article class="vw-card vw-take" data-key="{html.e(voice.id)}"><div class="vw-row vw-voice-name">'
         f"{saved_face(project, voice)}{html.title_field('rename-voice', voice.id, voice.name, t('voices.name'))}</div>"
-        f'<p class="vw-dim">{html.e(" · ".join(facts))}</p>{gone}{heard}'
+        f'<p class="vw-dim">{html.e(" · ".join(facts))}</p>{notice}{player}'
         f'<div class="vw-row">{change}{use}{delete}</div></article>'
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -11,10 +12,12 @@ from core.errors import UserError
 from core.jobs.args.speech import VoiceArgs
 from core.project.records import Clip
 from core.project.workspace import Project
+from core.report.adapter import check_base
 from core.report.model_card import license_of, model_card, scores_of
 from core.synthesis.exports import exports
 from core.synthesis.saved_voices import COLOURS, SavedVoice
 from core.synthesis.start import best_references, run_references
+from core.synthesis.voice_picture import jpeg_of
 from core.synthesis.voices import VoiceChoice, reference_clips
 from core.training.run import Run
 from ui import html
@@ -35,9 +38,11 @@ def editor(t: Translator, project: Project, voice: SavedVoice, speakers: Sequenc
     """HTML of the open voice; what its jobs say stands in `voice_jobs`."""
     choice = next((choice for choice in speakers if choice.id == voice.speaker), None)
     drop = html.action(t("voices.picture_drop"), "drop-picture", voice.id, style="quiet") if voice.picture else ""
+    is_broken = bool(voice.picture) and not jpeg_of(voice.picture)
+    broken = html.notice(t("voices.picture_broken"), "warn") if is_broken else ""
     head = f'<div class="vw-row vw-voice-name">{saved_face(project, voice)}<h2>{html.e(voice.name)}</h2>{drop}</div>'
     return (
-        f'<section class="vw-card vw-gap" id="voice-editor" data-reveal="{html.e(voice.id)}">{head}'
+        f'<section class="vw-card vw-gap" id="voice-editor" data-reveal="{html.e(voice.id)}">{head}{broken}'
         f"{_settings(t, project, voice, speakers)}{_references(t, project, voice, choice)}"
         f"{_about(t, project, voice, choice)}"
         "</section>"
@@ -65,9 +70,9 @@ def fields_of(project: Project, form: dict[str, Any]) -> dict[str, Any]:
     """
     settings: dict[str, float] = {}
     for name in speaking_options(project.info.engine).model_fields:
-        typed = str(form.get(f"setting-{name}", "")).strip().replace(",", ".")
-        if typed:
-            settings[name] = _number(typed)
+        text = str(form.get(f"setting-{name}", "")).strip().replace(",", ".")
+        if text:
+            settings[name] = _number(text)
     seed = _number(str(form.get("seed", "")).strip() or "0")
     fields: dict[str, Any] = {
         name: str(form[name]) for name in ("speaker", "language", "rights", "colour") if name in form
@@ -75,13 +80,13 @@ def fields_of(project: Project, form: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "settings": settings, "seed": max(0, int(seed)) % 2**31}
 
 
-def _number(typed: str) -> float:
+def _number(text: str) -> float:
     try:
-        value = float(typed)
+        value = float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise UserError("voice.number", "“{value}” is no number.", "Type one, or leave it empty.", value=typed[:40])
+        raise UserError("voice.number", "“{value}” is no number.", "Type one, or leave it empty.", value=text[:40])
     return int(value) if value == int(value) else value
 
 
@@ -130,11 +135,11 @@ def _settings(t: Translator, project: Project, voice: SavedVoice, speakers: Sequ
 def _setting(t: Translator, project: Project, voice: SavedVoice, name: str) -> str:
     options = speaking_options(project.info.engine)
     rules = options.model_fields[name].metadata
-    least, most = (next((getattr(rule, end) for rule in rules if hasattr(rule, end)), "") for end in ("ge", "le"))
+    lowest, highest = (next((getattr(rule, end) for rule in rules if hasattr(rule, end)), "") for end in ("ge", "le"))
     usual = options().model_dump()[name]
     value = voice.settings.get(name, "")
     field = (
-        f'<input type="number" step="any" name="setting-{html.e(name)}" min="{least}" max="{most}" value="{value}"'
+        f'<input type="number" step="any" name="setting-{html.e(name)}" min="{lowest}" max="{highest}" value="{value}"'
         f' placeholder="{usual}">'
     )
     return _field(t.get(f"speaking.{name}", name), field, t.get(f"speaking.{name}_help", ""))
@@ -156,18 +161,24 @@ def _references(t: Translator, project: Project, voice: SavedVoice, choice: Voic
     if choice and choice.imported:
         return f"<h3>{html.e(t('voices.references'))}</h3><p class='vw-dim'>{html.e(t('voices.references_own'))}</p>"
     automatic = not voice.reference_clip_ids
-    chosen = list(voice.reference_clip_ids)
-    if automatic:
-        run = Run(project, voice.checkpoint.run_id) if voice.checkpoint else None
-        chosen = (run_references(run) if run else []) or best_references(project)
-    offered = list(dict.fromkeys([*chosen, *best_references(project, OFFERED)]))
-    rows = "".join(_reference(t, project, clip, clip.id in chosen) for clip in reference_clips(project, offered))
+    reference_ids = usual_references(project, voice) if automatic else list(voice.reference_clip_ids)
+    offer = list(dict.fromkeys([*reference_ids, *best_references(project, OFFERED)]))
+    rows = "".join(_reference(t, project, clip, clip.id in reference_ids) for clip in reference_clips(project, offer))
     reset = "" if automatic else html.action(t("voices.references_best"), "best-references", voice.id)
-    note = t("voices.references_auto" if automatic else "voices.references_chosen", count=t.number(len(chosen)))
+    note = t("voices.references_auto" if automatic else "voices.references_chosen", count=t.number(len(reference_ids)))
     return (
         f'<h3>{html.e(t("voices.references"))}</h3><p class="vw-dim">{html.e(t("voices.references_help"))}</p>'
         f'<div class="vw-row"><span>{html.e(note)}</span>{reset}</div><div class="vw-references" data-row>{rows}</div>'
     )
+
+
+def usual_references(project: Project, voice: SavedVoice) -> list[str]:
+    """The references that are taken where none was chosen: its run's, or the best there are once that is gone."""
+    if voice.checkpoint:
+        with contextlib.suppress(UserError):
+            if ids := run_references(Run(project, voice.checkpoint.run_id)):
+                return ids
+    return best_references(project)
 
 
 def _reference(t: Translator, project: Project, clip: Clip, is_chosen: bool) -> str:
@@ -209,9 +220,13 @@ def _about(t: Translator, project: Project, voice: SavedVoice, choice: VoiceChoi
     card = html.details(
         t("voices.card"), f'<pre class="vw-log" tabindex="0">{text}</pre><div class="vw-row">{save}</div>'
     )
-    adapter = ""
+    adapter = lacking = ""
     if voice.checkpoint:
-        adapter = download(adapter_url(project.slug, voice.id), f"{voice.id}-adapter.zip", t("voices.adapter"))
+        try:
+            check_base(project, voice.checkpoint)
+            adapter = download(adapter_url(project.slug, voice.id), f"{voice.id}-adapter.zip", t("voices.adapter"))
+        except UserError as error:
+            lacking = html.notice(t.error(error.code, error.text, error.hint, error.values), "warn")
     job = project.latest("export")
     reason = t("speak.exporting") if job and job.alive() else t("speak.export_imported") if choice.imported else ""
     export = html.action(t("voices.export"), "export-voice", voice.id, off_reason=reason)
@@ -219,7 +234,7 @@ def _about(t: Translator, project: Project, voice: SavedVoice, choice: VoiceChoi
     return (
         f"<h3>{html.e(t('voices.scores'))}</h3>{scores}"
         f'<h3>{html.e(t("voices.take_along"))}</h3><p class="vw-dim">{help_}</p>'
-        f'<div class="vw-row">{export}{adapter}</div>{html.reason(reason)}'
+        f'<div class="vw-row">{export}{adapter}</div>{html.reason(reason)}{lacking}'
         f'<p class="vw-dim">{html.e(t("speak.imported_license", license=license_))}</p>{card}'
     )
 

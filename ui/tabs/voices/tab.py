@@ -13,17 +13,16 @@ from core.jobs.args.speech import ExportArgs, SynthesizeArgs
 from core.project.workspace import Project
 from core.synthesis.exports import discard_export, rename_export
 from core.synthesis.saved_voices import SavedVoice, change_voice, discard_voice, save_voice, saved_voice, saved_voices
-from core.synthesis.start import best_references, run_references, sample_text, start_export, start_speak, takes
+from core.synthesis.start import sample_text, start_export, start_speak, takes
 from core.synthesis.voice_picture import KINDS, start_picture
 from core.synthesis.voices import speakers, voice
-from core.training.run import Run
 from ui import html
 from ui.job_panel import act_on_job
 from ui.page import Page, Tab, Updates, view_of
 from ui.parts import Panel
 from ui.parts.queue_strip import say_place
 from ui.tabs.voices.card import new_voice, voice_cards
-from ui.tabs.voices.editor import editor, fields_of, voice_exports, voice_jobs
+from ui.tabs.voices.editor import editor, fields_of, usual_references, voice_exports, voice_jobs
 
 
 def build(page: Page) -> Tab:
@@ -35,48 +34,47 @@ def build(page: Page) -> Tab:
             label=t("voices.picture_files"), file_count="single", height=110, elem_id="voice-picture",
             file_types=list(KINDS),
         )  # fmt: skip
-    exported = Panel()
-    outputs: list[Any] = [panel, jobs, opened, exported, drop]
+    exports = Panel()
+    outputs: list[Any] = [panel, jobs, opened, exports, drop]
 
-    def refresh(project: Project | None, query: str, whole: bool = True) -> Updates:
+    def refresh(project: Project | None, query: str, is_whole: bool = True) -> Updates:
         heading = html.heading(t("tabs.voices"), t("voices.purpose"))
-        nothing: Updates = {**dict.fromkeys((jobs, opened, exported), ""), drop: gr.update(visible=False)}
+        nothing: Updates = {**dict.fromkeys((jobs, opened, exports), ""), drop: gr.update(visible=False)}
         if project is None:
             return {
                 panel: heading + html.empty(t("voices.no_project"), html.go(t("common.to_home"), "home")),
                 **nothing,
             }
-        choices = speakers(project)
-        if not choices:
-            lead = html.empty(t("voices.no_voice"), html.go(t("common.go_to", tab=t("tabs.train")), "train"))
+        choices, voices = speakers(project), saved_voices(project)
+        lead = html.empty(t("voices.no_voice"), html.go(t("common.go_to", tab=t("tabs.train")), "train"))
+        if not choices and not voices:
             return {panel: heading + lead, **nothing}
-        kept = saved_voices(project)
         current = _open(project, query)
-        form = new_voice(t, project, choices, is_first=not kept)
-        cards = voice_cards(t, project, kept, choices, takes(project), current.id if current else "")
-        empty = "" if kept else html.notice(t("voices.none_yet"))
-        listed = f'<div class="vw-voices">{form if not kept else ""}{cards}{form if kept else ""}</div>'
-        shown: Updates = {
-            panel: heading + empty + listed,
+        form = new_voice(t, project, choices, is_first=not voices) if choices else lead
+        cards = voice_cards(t, project, voices, choices, takes(project), current.id if current else "")
+        empty = "" if voices else html.notice(t("voices.none_yet"))
+        content = f'<div class="vw-voices">{form if not voices else ""}{cards}{form if voices else ""}</div>'
+        updates: Updates = {
+            panel: heading + empty + content,
             jobs: voice_jobs(t, project) if current else "",
-            exported: voice_exports(t, project, current) if current else "",
+            exports: voice_exports(t, project, current) if current else "",
         }
-        if whole:
-            shown[opened] = editor(t, project, current, choices) if current else ""
-            shown[drop] = gr.update(visible=current is not None)
-        return shown
+        if is_whole:
+            updates[opened] = editor(t, project, current, choices) if current else ""
+            updates[drop] = gr.update(visible=current is not None)
+        return updates
 
     def tick(project: Project | None, query: str) -> Updates:
         # What somebody types in stays as it is.
-        return {part: value for part, value in refresh(project, query, whole=False).items() if part is not drop}
+        return {part: value for part, value in refresh(project, query, is_whole=False).items() if part is not drop}
 
     def act(project: Project | None, evt: Any, query: str) -> Updates | None:
         if project is None or act_on_job(project, evt.do, evt.id):
             return None
         if evt.do == "save-voice":
             form = json.loads(evt.value)
-            made = save_voice(project, form["name"], form["speaker"])
-            return {panel: refresh(project, query)[panel] + html.arrive(f"saved={made.id}", made.id)}
+            voice = save_voice(project, form["name"], form["speaker"])
+            return {panel: refresh(project, query)[panel] + html.arrive(f"saved={voice.id}", voice.id)}
         _act_on_voice(page, project, evt, query)
         return None
 
@@ -92,7 +90,7 @@ def build(page: Page) -> Tab:
         return {picture: None}
 
     page.on(picture.upload, upload, [picture, page.view], [picture, jobs])
-    for part in (panel, jobs, opened, exported):
+    for part in (panel, jobs, opened, exports):
         page.on(part.act, act, [page.view], [panel])
     return Tab("voices", outputs, refresh, tick, [page.view])
 
@@ -135,27 +133,26 @@ def _start(page: Page, project: Project, kept: SavedVoice, do: str) -> None:
     say_place(page, start_speak(project, choice.wish(SynthesizeArgs, text=text, device=device)))
 
 
-def _toggled(project: Project, kept: SavedVoice, clip_id: str) -> tuple[str, ...]:
+def _toggled(project: Project, voice: SavedVoice, clip_id: str) -> tuple[str, ...]:
     """The references with one more or less; those that were taken by themselves are what is changed first."""
-    chosen = [id for id in kept.reference_clip_ids if project.clip_file(id).is_file()]
-    if not chosen:
-        run = Run(project, kept.checkpoint.run_id) if kept.checkpoint else None
-        chosen = (run_references(run) if run else []) or best_references(project)
-    if clip_id not in chosen:
-        return (*chosen, clip_id)
-    if len(chosen) == 1:
+    reference_ids = [id for id in voice.reference_clip_ids if project.clip_file(id).is_file()]
+    if not reference_ids:
+        reference_ids = usual_references(project, voice)
+    if clip_id not in reference_ids:
+        return (*reference_ids, clip_id)
+    if len(reference_ids) == 1:
         raise UserError(
             "voice.last_reference",
             "A voice needs at least one reference.",
             "Add another one first, or let the best be chosen.",
         )
-    return tuple(id for id in chosen if id != clip_id)
+    return tuple(id for id in reference_ids if id != clip_id)
 
 
 def _open(project: Project, query: str) -> SavedVoice | None:
     """The voice whose parts are shown: that of the address, the only one there is, or none."""
     wish = view_of(query).get("saved")
-    kept = saved_voices(project)
-    if wish is None and len(kept) == 1:
-        return kept[0]
-    return next((entry for entry in kept if entry.id == wish), None)
+    voices = saved_voices(project)
+    if wish is None and len(voices) == 1:
+        return voices[0]
+    return next((entry for entry in voices if entry.id == wish), None)

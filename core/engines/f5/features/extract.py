@@ -20,7 +20,7 @@ from core.engines.f5.bases import read_facts
 from core.engines.f5.features.mel import BANDS, HOP, RATE, mel_of, read_wave
 from core.engines.f5.text import reading
 from core.engines.f5.text.conversion import Conversion
-from core.engines.f5.text.reading import sort_letters, text_ids, text_problem
+from core.engines.f5.text.reading import in_words, sort_letters, text_ids, text_problem
 from core.engines.f5.text.vocabulary import Vocabulary, read_vocabulary
 from core.engines.frozen_clips import TITLE_LETTERS, Row, exclude, rows
 from core.engines.registry import language_code
@@ -28,7 +28,7 @@ from core.engines.session import DatasetReport, Exclusion
 from core.errors import UserError
 from core.files import inside, read_json, sha256_file, write_json
 from core.jobs.reporter import Reporter
-from core.text import clean_text
+from core.spelling import speller
 
 SECONDS = (0.3, 30.0)  # that f5-tts learns from
 VERSION = 1  # raise when what is stored, or how it is computed, changes
@@ -109,22 +109,26 @@ def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, *, devic
                 "At least 2 are needed to run at all, and some minutes of speech for a voice. Approve more clips.",
                 count=len(parts["train"]),
             )
-        listed = {part: [vars(clip) for clip in clips] for part, clips in parts.items()}
-        write_json(index, {**listed, "new_letters": list(new_letters)})
-    listed = read_json(index)
-    train, val = _clips(listed["train"]), _clips(listed["val"])
+        parts_json = {part: [vars(clip) for clip in clips] for part, clips in parts.items()}
+        write_json(index, {**parts_json, "new_letters": list(new_letters)})
+    parts_json = read_json(index)
+    train, val = _clips(parts_json["train"]), _clips(parts_json["val"])
     keys = _keys(dataset, [*train, *val], reporter)
     _compute([*train, *val], keys, dataset, sounds, reporter)
-    language = language_code(str(read_json(dataset / "dataset.json")["language"]), "f5")
-    return Features(sounds, language, train, val, keys, tuple(listed["new_letters"]))
+    return Features(sounds, language_code(_language(dataset), "f5"), train, val, keys, tuple(parts_json["new_letters"]))
 
 
 def cache_key(dataset: Path, base: Path) -> str:
     """Names what of these clips this base's vocabulary lets pass, by content."""
     facts, vocabulary = read_facts(base), read_vocabulary(base)
-    parts: list[Any] = [VERSION, reading.VERSION, dataset.name, facts.conversion, vocabulary.sha256]
+    parts: list[Any] = [VERSION, reading.VERSION, speller.VERSION, dataset.name, _language(dataset)]
+    parts += [facts.conversion, vocabulary.sha256]
     parts += [sha256_file(dataset / f"metadata_{part}.csv") for part in ("train", "val")]
     return "f5-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _language(dataset: Path) -> str:
+    return str(read_json(dataset / "dataset.json")["language"])
 
 
 def _inspect_all(
@@ -133,13 +137,14 @@ def _inspect_all(
     """The clips of each part that can be trained on, why the others cannot, and letters that are new to the base."""
     vocabulary, conversion = read_vocabulary(base), read_facts(base).conversion
     part_rows = [(part, row) for part in ("train", "val") for row in rows(dataset, part)]
-    texts = [clean_text(row.text) for _, row in part_rows]
+    language = _language(dataset)
+    texts = [in_words(row.text, language) for _, row in part_rows]
     new_letters = sort_letters(texts, vocabulary, conversion).new
     parts: dict[str, list[ClipFeatures]] = {"train": [], "val": []}
     exclusions: list[Exclusion] = []
-    for number, (part, row) in enumerate(part_rows):
+    for number, ((part, row), words) in enumerate(zip(part_rows, texts, strict=True)):
         on_clip(number, len(part_rows), row.id)
-        clip = _inspect(row, vocabulary, conversion, new_letters)
+        clip = _inspect(row, words, vocabulary, conversion, new_letters)
         if isinstance(clip, Exclusion):
             exclusions.append(clip)
         else:
@@ -148,7 +153,7 @@ def _inspect_all(
 
 
 def _inspect(
-    row: Row, vocabulary: Vocabulary, conversion: Conversion, new_letters: Sequence[str]
+    row: Row, words: str, vocabulary: Vocabulary, conversion: Conversion, new_letters: Sequence[str]
 ) -> ClipFeatures | Exclusion:
     try:
         info = soundfile.info(row.path)
@@ -159,13 +164,12 @@ def _inspect(
     if not SECONDS[0] - 0.001 <= seconds <= SECONDS[1]:
         text = "The clip “{clip}” is {seconds} s long; {least} to {most} s can be learnt from."
         return exclude(row, "clip.length", text, seconds=seconds, least=SECONDS[0], most=SECONDS[1])
-    written = clean_text(row.text)
-    if not written:
+    if not words:
         return exclude(row, "clip.no_text", "The clip “{clip}” has no text.")
-    if problem := text_problem(written, vocabulary, conversion):
+    if problem := text_problem(words, vocabulary, conversion):
         code, text = _TEXT_PROBLEMS[problem.kind]
         return exclude(row, code, text, **{"written": row.text, **problem.values})
-    tokens = text_ids(written, vocabulary.extended(new_letters), conversion)
+    tokens = text_ids(words, vocabulary.extended(new_letters), conversion)
     clip = ClipFeatures(row.id, row.text, tokens, samples)
     if len(tokens) > clip.frames:
         text = "The clip “{clip}” has more letters ({tokens}) than its {seconds} s of sound can hold."

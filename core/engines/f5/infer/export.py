@@ -20,7 +20,9 @@ from core.engines.callbacks import ShouldStop, ignore, never
 from core.engines.exporting import check_stop, describe, differs, exporting, unloadable
 from core.engines.f5.bases import VOCODER, WEIGHTS, read_facts, write_facts
 from core.engines.f5.features.mel import HOP, RATE, SETTINGS, read_wave
-from core.engines.f5.infer.voice import GUIDANCE, SWAY, F5Voice, Heard, load_voice
+from core.engines.f5.infer.reference import ReferenceMel
+from core.engines.f5.infer.sampling import GUIDANCE, SWAY
+from core.engines.f5.infer.voice import F5Voice, load_voice
 from core.engines.f5.model.load import PREFIX
 from core.engines.f5.model.lora import merged_state
 from core.engines.f5.model.package import CFM, DiT, convert_char_to_pinyin, get_tokenizer
@@ -56,9 +58,9 @@ A voice made with Voicewright {version} from F5-TTS's architecture. Any f5-tts i
     soundfile.write("spoken.wav", spoken, rate)
 
 {what}
-What the model reads has to be written as it is written here: letters that vocab.txt does not have are read as spaces by
-f5-tts. reference.wav is what the voice is copied from and reference.txt what is said in it, word by word; manifest.json
-says how the voice was made, with the SHA-256 of every file.
+What the model reads has to be written as it is written here: numbers in words, and no letter that vocab.txt does not
+have, which f5-tts reads as a space. reference.wav is what the voice is copied from and reference.txt what is said in
+it, word by word; manifest.json says how the voice was made, with the SHA-256 of every file.
 
 Licence: {license}
 Speak with a person's voice only if that person agreed.
@@ -104,7 +106,7 @@ def export(
         on_stage("load_base")
         voice = load_voice(base, checkpoint, device=device)
         reference = voice.condition(references)
-        text = voice.pieces(text, reference)[0]
+        text = voice.pieces(text, language, reference)[0]
         on_stage("merge")
         _write_voice(base, voice, references[0], reference, draft)
         on_stage("verify")
@@ -113,15 +115,11 @@ def export(
         return _describe(draft, voice, name, text, language, seed, facts or {})
 
 
-def _write_voice(base: Path, voice: F5Voice, clip: ReferenceClip, reference: Heard, folder: Path) -> None:
+def _write_voice(base: Path, voice: F5Voice, clip: ReferenceClip, reference: ReferenceMel, folder: Path) -> None:
     model = voice.model
-    state = {f"{PREFIX}transformer.{name}": value.contiguous() for name, value in merged_state(model).items()}
-    save_file({**state, "initted": torch.tensor(True), "step": torch.tensor(0)}, folder / WEIGHTS)
+    write_weights(folder, merged_state(model))
     write_atomic(folder / VOCABULARY, model.vocabulary.text())
-    arch = {**model.arch, "text_num_embeds": len(model.vocabulary.tokens)}
-    sizes = {key: value for key, value in arch.items() if key != "text_num_embeds"}  # the package counts them itself
-    described = {"model": {"backbone": "DiT", "tokenizer": "custom", "arch": sizes, "mel_spec": SETTINGS}}
-    write_atomic(folder / ARCHITECTURE, yaml.safe_dump(described, sort_keys=False))
+    write_architecture(folder, model.arch)
     place = vocoder_place(base, read_facts(base))
     if place is not None:
         for name in VOCODER:
@@ -132,13 +130,22 @@ def _write_voice(base: Path, voice: F5Voice, clip: ReferenceClip, reference: Hea
     write_atomic(folder / "reference.txt", reference.text.removesuffix(" "))
     facts = model.facts
     own = replace(
-        facts,
-        sha256=sha256_file(folder / WEIGHTS),
-        vocabulary=model.vocabulary.sha256,
-        vocoder="",
-        weights=WEIGHTS,
+        facts, sha256=sha256_file(folder / WEIGHTS), vocabulary=model.vocabulary.sha256, vocoder="", weights=WEIGHTS
     )
     write_facts(folder, own)
+
+
+def write_weights(folder: Path, state: Mapping[str, Tensor]) -> None:
+    """A transformer's weights as a published base has them."""
+    tensors = {f"{PREFIX}transformer.{name}": value.contiguous() for name, value in state.items()}
+    save_file({**tensors, "initted": torch.tensor(True), "step": torch.tensor(0)}, folder / WEIGHTS)
+
+
+def write_architecture(folder: Path, arch: Mapping[str, Any]) -> None:
+    """Sizes and flags, as the README's lines read them."""
+    sizes = {key: value for key, value in arch.items() if key != "text_num_embeds"}  # the package counts them itself
+    architecture = {"model": {"backbone": "DiT", "tokenizer": "custom", "arch": sizes, "mel_spec": SETTINGS}}
+    write_atomic(folder / ARCHITECTURE, yaml.safe_dump(architecture, sort_keys=False))
 
 
 def plain_model(folder: Path) -> CFM:
@@ -164,24 +171,24 @@ def plain_mel(
     rms = torch.sqrt(torch.mean(torch.square(audio)))
     if rms < 0.1:
         audio = audio * 0.1 / rms
-    said = (folder / "reference.txt").read_text(encoding="utf-8")
-    if len(said[-1].encode()) == 1:
-        said += " "
-    known = audio.shape[-1] // HOP
+    transcript = (folder / "reference.txt").read_text(encoding="utf-8")
+    if len(transcript[-1].encode()) == 1:
+        transcript += " "
+    start = audio.shape[-1] // HOP
     pace = 0.3 if len(text.encode()) < 10 else 1.0
-    frames = known + int(known / len(said.encode()) * len(text.encode()) / pace)
+    frames = start + int(start / len(transcript.encode()) * len(text.encode()) / pace)
     device = next(model.parameters()).device
     with torch.inference_mode(), torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         mel, _ = model.sample(
             cond=audio.to(device),
-            text=convert_char_to_pinyin([said + text]) if conversion == "pinyin" else [list(said + text)],
+            text=convert_char_to_pinyin([transcript + text]) if conversion == "pinyin" else [list(transcript + text)],
             duration=frames,
             steps=steps,
             cfg_strength=GUIDANCE,
             sway_sampling_coef=SWAY,
         )
-    return mel[:, known:].permute(0, 2, 1), float(rms / 0.1) if rms < 0.1 else 1.0
+    return mel[:, start:].permute(0, 2, 1), float(rms / 0.1) if rms < 0.1 else 1.0
 
 
 def _verify(folder: Path, voice: F5Voice, text: str, seed: int, should_stop: ShouldStop) -> Samples:
@@ -190,14 +197,14 @@ def _verify(folder: Path, voice: F5Voice, text: str, seed: int, should_stop: Sho
         plain = plain_model(folder)
     except (RuntimeError, KeyError, OSError, ValueError, TypeError) as error:
         raise unloadable(error) from error
-    said = (folder / "reference.txt").read_text(encoding="utf-8")
-    reference = voice.condition([ReferenceClip(folder / "reference.wav", said)])
-    ours = voice.spoken_mel(text, reference, seed, should_stop)
+    transcript = (folder / "reference.txt").read_text(encoding="utf-8")
+    reference = voice.condition([ReferenceClip(folder / "reference.wav", transcript)])
+    own_mel = voice.spoken_mel(text, reference, seed, should_stop)
     facts = voice.model.facts
     mel, gain = plain_mel(plain.to(voice.model.device), folder, text, seed, facts.steps, facts.conversion)
     check_stop(should_stop)
-    theirs = mel[0].T
-    difference = float((ours - theirs).abs().max()) if ours.shape == theirs.shape else float("inf")
+    package_mel = mel[0].T
+    difference = float((own_mel - package_mel).abs().max()) if own_mel.shape == package_mel.shape else float("inf")
     if difference > TOLERANCE:
         raise differs(difference)
     with torch.inference_mode():

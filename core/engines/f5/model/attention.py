@@ -50,13 +50,13 @@ class MaskedAttention:
         )
         if rope is not None:
             query, key = self._turned(query, rope), self._turned(key, rope)
-        heard = F.scaled_dot_product_attention(
+        values = F.scaled_dot_product_attention(
             query.transpose(1, 2),
             key.transpose(1, 2),
             value.transpose(1, 2),
             attn_mask=None if mask is None else mask[:, None, None],
         )
-        output: Tensor = attention.to_out[1](attention.to_out[0](heard.transpose(1, 2).flatten(2)))
+        output: Tensor = attention.to_out[1](attention.to_out[0](values.transpose(1, 2).flatten(2)))
         return output
 
     def _turned(self, x: Tensor, rope: Tensor) -> Tensor:

@@ -16,16 +16,17 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from core.engines.bases import note_rewritten
 from core.engines.callbacks import ShouldStop, never
 from core.engines.f5.bases import FLAGS, LAST_WEIGHTS, WEIGHTS
 from core.engines.f5.model.load import BESIDE, PREFIX, architecture
-from core.engines.plain_tensors import check_tensor
+from core.engines.manifest import note_rewritten
+from core.engines.plain_tensors import check_tensor, foreign_tensor
 from core.errors import Cancelled, UserError
 from core.files import inside, replacing, sha256_file
+from core.reasons import reason_of
 
 _MEAN, _LAST = "ema_model_state_dict", "model_state_dict"
-_FAULTS = (OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError, EOFError, IndexError)
+_FAULTS = (OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError, EOFError, IndexError, UserError)
 
 
 def rewrite_checkpoint(folder: Path, name: str, should_stop: ShouldStop = never) -> None:
@@ -54,7 +55,7 @@ def rewrite_checkpoint(folder: Path, name: str, should_stop: ShouldStop = never)
             "{name} holds more than weights, and what that is may be a program ({what}). It was not opened.",
             "Do not open it with other programs either. Ask whoever published it for a .safetensors file.",
             name=name,
-            what=_first_line(error),
+            what=_refused_global(error),
         ) from error
     except _FAULTS as error:
         raise UserError(
@@ -62,15 +63,15 @@ def rewrite_checkpoint(folder: Path, name: str, should_stop: ShouldStop = never)
             "{name} is no checkpoint of F5-TTS that can be used ({what}).",
             "Look whether it came whole, and whether it is the file with the weights.",
             name=name,
-            what=_first_line(error),
+            what=reason_of(error),
         ) from error
-    written = []
+    names = []
     for target, state in zip((WEIGHTS, LAST_WEIGHTS), states, strict=False):
         check_stop()
         with replacing(folder / target) as temporary:
             save_file(state, temporary)
-        written.append(target)
-    note_rewritten(folder, name, digest, written)
+        names.append(target)
+    note_rewritten(folder, name, digest, names)
 
 
 def _sets(raw: Any) -> list[Mapping[str, Any]]:
@@ -83,32 +84,32 @@ def _plain(state: Mapping[str, Any], check_stop: Callable[[], object]) -> dict[s
     """The transformer's weights as a published base has them.
 
     Raises:
-        KeyError, TypeError, ValueError: they are none.
+        UserError, KeyError, TypeError, ValueError: they are none.
     """
     weights: dict[str, Tensor] = {}
-    stored: set[int] = set()
+    storages: set[int] = set()
     for key, value in state.items():
         check_stop()
         name = str(key).removeprefix(PREFIX)
         if name in BESIDE:
             continue
         if not name.startswith("transformer."):
-            raise KeyError(f"{key} belongs to no F5-TTS model")
-        weights[PREFIX + name] = _own(check_tensor(str(key), value), stored)
+            raise foreign_tensor(str(key))
+        weights[PREFIX + name] = _own(check_tensor(str(key), value), storages)
     architecture({name.removeprefix(f"{PREFIX}transformer."): value for name, value in weights.items()}, FLAGS["v1"])
     return weights
 
 
-def _own(value: Tensor, stored: set[int]) -> Tensor:
+def _own(value: Tensor, storages: set[int]) -> Tensor:
     """The tensor as it lies in the file, where it lies there alone; else a copy, for two cannot be written so."""
     storage = value.untyped_storage()
-    is_alone = storage.data_ptr() not in stored and storage.nbytes() == value.numel() * value.element_size()
-    stored.add(storage.data_ptr())
+    is_alone = storage.data_ptr() not in storages and storage.nbytes() == value.numel() * value.element_size()
+    storages.add(storage.data_ptr())
     return value if is_alone and value.is_contiguous() else value.clone(memory_format=torch.contiguous_format)
 
 
-def _first_line(error: Exception) -> str:
-    """What an error says; of a refused pickle, which global it asked for."""
+def _refused_global(error: pickle.UnpicklingError) -> UserError:
+    """Which global a refused pickle asked for."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    named = next((line for line in lines if "GLOBAL" in line or "Unsupported" in line), None)
-    return (named or (lines[0] if lines else type(error).__name__))[:200]
+    match = next((line for line in lines if "GLOBAL" in line or "Unsupported" in line), None)
+    return reason_of(pickle.UnpicklingError(match) if match else error)

@@ -11,22 +11,27 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from core.engines.bases import existing_file
-from core.engines.f5.bases import WEIGHTS, BaseFacts, Flags, read_facts, weights_sha256
+from core.engines.f5.bases import WEIGHTS, BaseFacts, F5Bases, Flags, published_label, read_facts, weights_sha256
 from core.engines.f5.features.mel import BANDS
 from core.engines.f5.model.attention import quicken_attention
 from core.engines.f5.model.package import DiT
 from core.engines.f5.model.vocoder import GriffinLim, Vocos, load_vocoder
 from core.engines.f5.text.vocabulary import Vocabulary, read_vocabulary
+from core.engines.plain_tensors import check_shapes, foreign_tensor
 from core.errors import UserError
+from core.reasons import reason_of
 
 PREFIX = "ema_model."  # of every weight in a published file; the mean of its whole training, and all there is
+_MOST_LAYERS = 100
+_FAULTS = (KeyError, ValueError, RuntimeError, ZeroDivisionError, TypeError, IndexError)
 BESIDE = ("initted", "step", "mel_spec.mel_stft.mel_scale.fb", "mel_spec.mel_stft.spectrogram.window")
 
 
 class F5(nn.Module):
     """A model with all that belongs to it. ``new_letters`` are rows of its table that a base does not have.
 
-    ``trained_names`` are its own weights that learn or have learnt, by their names in the transformer.
+    ``trained_names`` are its own weights that learn or have learnt, by their names in the transformer. ``name`` is what
+    a person knows its base by.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class F5(nn.Module):
         self.transformer, self.vocoder = transformer, vocoder
         self.base_vocabulary = vocabulary
         self.facts, self.arch = facts, arch
+        self.name = ""
         self.new_letters: tuple[str, ...] = ()
         self.trained_names: list[str] = []
 
@@ -67,7 +73,8 @@ def load_base(folder: Path, device: str = "cpu") -> F5:
     vocabulary, facts = read_vocabulary(folder), read_facts(folder)
     state = base_state(folder, facts.weights)
     if facts.sha256 != weights_sha256(folder / facts.weights):
-        raise _base_error(folder, ValueError("these are not the weights that its facts were written down for"))
+        reason = UserError("reason.other_weights", "these are not the weights that its facts were written down for")
+        raise _base_error(folder, reason)
     if facts.vocabulary and facts.vocabulary != vocabulary.sha256:
         raise UserError(
             "base.changed_vocabulary",
@@ -77,20 +84,21 @@ def load_base(folder: Path, device: str = "cpu") -> F5:
         )
     try:
         arch = architecture(state, facts.flags)
-        if len(vocabulary.tokens) + 1 != arch["text_num_embeds"] + 1:
-            raise UserError(
-                "base.other_vocabulary",
-                "The vocabulary in {folder} has {tokens} tokens, but the model's table was made for {rows}.",
-                "Take the vocabulary that this very model was trained with: another order of letters speaks gibberish.",
-                folder=str(folder),
-                tokens=len(vocabulary.tokens),
-                rows=arch["text_num_embeds"],
-            )
         transformer = new_transformer(arch)
         transformer.load_state_dict(state, strict=True)
-    except (KeyError, ValueError, RuntimeError, ZeroDivisionError) as error:
+    except (*_FAULTS, UserError) as error:
         raise _base_error(folder, error) from error
+    if len(vocabulary.tokens) != arch["text_num_embeds"]:
+        raise UserError(
+            "base.other_vocabulary",
+            "The vocabulary in {folder} has {tokens} tokens, but the model's table was made for {rows}.",
+            "Take the vocabulary that this very model was trained with: another order of letters speaks gibberish.",
+            folder=str(folder),
+            tokens=len(vocabulary.tokens),
+            rows=arch["text_num_embeds"],
+        )
     model = F5(transformer, load_vocoder(folder, facts), vocabulary, facts, arch)
+    model.name = published_label(facts.sha256) or F5Bases().label(folder.name)
     return model.eval().requires_grad_(False).to(device)
 
 
@@ -109,10 +117,10 @@ def base_state(folder: Path, name: str = WEIGHTS) -> dict[str, Tensor]:
                 if weight in BESIDE:
                     continue
                 if not weight.startswith("transformer."):
-                    raise KeyError(f"{key} belongs to no F5-TTS model")
+                    raise foreign_tensor(key)
                 value = file.get_tensor(key)
                 state[weight.removeprefix("transformer.")] = value.float() if value.is_floating_point() else value
-    except (OSError, SafetensorError, KeyError) as error:
+    except (OSError, SafetensorError, UserError) as error:
         raise _base_error(folder, error) from error
     return state
 
@@ -120,8 +128,10 @@ def base_state(folder: Path, name: str = WEIGHTS) -> dict[str, Tensor]:
 def architecture(state: dict[str, Tensor], flags: Flags) -> dict[str, Any]:
     """What `DiT` is made with: sizes as the tensors have them, and the flags.
 
+    Nothing is made of it before every size was compared, so that a few bytes cannot ask for a model of any size.
+
     Raises:
-        KeyError, ValueError: these are not the weights of a DiT.
+        UserError: a reason; KeyError, ValueError, RuntimeError, ZeroDivisionError: these are no weights of a DiT.
     """
     numbers = [int(match[1]) for name in state if (match := re.match(r"transformer_blocks\.(\d+)\.", name))]
     convolutions = [int(match[1]) for name in state if (match := re.match(r"text_embed\.text_blocks\.(\d+)\.", name))]
@@ -129,8 +139,9 @@ def architecture(state: dict[str, Tensor], flags: Flags) -> dict[str, Any]:
     inner, dim = state["transformer_blocks.0.attn.to_q.weight"].shape
     rows, text_dim = state["text_embed.text_embed.weight"].shape
     if state["proj_out.weight"].shape[0] != BANDS:
-        raise ValueError(f"{state['proj_out.weight'].shape[0]} mel bands")
-    return {
+        count = state["proj_out.weight"].shape[0]
+        raise UserError("reason.mel_bands", "it makes {count} mel bands, not {most}", count=count, most=BANDS)
+    arch: dict[str, Any] = {
         "dim": dim,
         "depth": max(numbers) + 1,
         "heads": inner // dim_head,
@@ -142,6 +153,13 @@ def architecture(state: dict[str, Tensor], flags: Flags) -> dict[str, Any]:
         "text_mask_padding": flags.text_mask_padding,
         "pe_attn_head": flags.pe_attn_head,
     }
+    layers = (arch["depth"], arch["conv_layers"])
+    if max(layers) > _MOST_LAYERS:
+        raise UserError("reason.layers", "it has {count} layers", count=max(layers))
+    with torch.device("meta"):
+        shapes = {name: value.shape for name, value in DiT(**arch, mel_dim=BANDS).state_dict().items()}
+    check_shapes(state, shapes)
+    return arch
 
 
 def new_transformer(arch: dict[str, Any]) -> DiT:
@@ -158,5 +176,5 @@ def _base_error(folder: Path, error: Exception) -> UserError:
         "Download the base again, or choose another folder.",
         folder=str(folder),
         name=WEIGHTS,
-        what=str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__,
+        what=reason_of(error),
     )

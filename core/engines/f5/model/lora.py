@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ import core
 from core.engines.adapter import (
     LoraOptions,
     SavedAdapter,
+    check_rank,
     copy_state,
     foreign,
     inject_lora,
@@ -27,10 +28,12 @@ from core.engines.adapter import (
     read_saved,
     write_adapter,
 )
+from core.engines.f5.bases import FLAGS, published_label
 from core.engines.f5.features.mel import SETTINGS
 from core.engines.f5.model.adapted_linear import quicken
 from core.engines.f5.model.load import F5
 from core.engines.f5.text.vocabulary import Vocabulary
+from core.errors import UserError
 
 # Attention and feed-forward; what time, text and sound are embedded with stays as it is, and so does its modulation.
 _TARGETS = ("to_q", "to_k", "to_v", "to_out.0", "ff.ff.0.0", "ff.ff.2")
@@ -50,11 +53,18 @@ class ExtendedEmbedding(nn.Module):
         return F.embedding(ids, torch.cat([self.weight, self.new]))
 
 
-def inject(model: F5, options: LoraOptions) -> None:
-    """Put fresh adapters into the blocks; everything else is frozen."""
+def inject(model: F5, options: LoraOptions, saved: Mapping[str, Tensor] | None = None) -> None:
+    """Put fresh adapters into the blocks, for what was ``saved`` if any was; everything else is frozen.
+
+    Raises:
+        UserError: as of `check_rank`.
+    """
     model.requires_grad_(False)
     blocks = model.transformer.transformer_blocks
-    inject_lora(blocks, replace(options, targets=options.targets or _TARGETS))
+    options = replace(options, targets=options.targets or _TARGETS)
+    if saved is not None:
+        check_rank(blocks, options, saved)
+    inject_lora(blocks, options)
     quicken(blocks)
 
 
@@ -101,6 +111,7 @@ def save_adapter(model: F5, folder: Path, options: LoraOptions | None, *, step: 
         weights=weights,
         trained=model.trained_names,
         new_letters=list(model.new_letters),
+        base_name=model.name,
         **fingerprint(model),
         versions={name: version(name) for name in ("f5-tts", "torch", "peft")} | {"voicewright": core.__version__},
     )
@@ -126,7 +137,47 @@ def check_fits(model: F5, saved: SavedAdapter) -> None:
     """
     for name, value in fingerprint(model).items():
         if saved.facts.get(name) != value:
-            raise foreign(f"{name} is {value}, and was {saved.facts.get(name)} when it was trained"[:300])
+            raise foreign(_difference(model, name, saved.facts))
+
+
+def _difference(model: F5, part: str, trained: Mapping[str, Any]) -> UserError:
+    """What of `fingerprint` is another than it was in training, in words."""
+    was, tokens = trained.get(part), len(model.base_vocabulary.tokens)
+    if part == "base_sha256":
+        label = published_label(str(was)) or str(trained.get("base_name") or "")[:80]
+        if label and label != model.name:
+            return UserError(
+                "reason.other_base", "it was trained on {trained}, and this is {here}", trained=label, here=model.name
+            )
+        return UserError(
+            "reason.other_base_weights", "it was trained on other weights than those of {here}", here=model.name
+        )
+    if part == "flags":
+        return UserError(
+            "reason.other_flags",
+            "its base was built as F5-TTS {trained}, and this one is as F5-TTS {here}",
+            trained=_version(was),
+            here=_version(vars(model.facts.flags)),
+        )
+    if part == "vocabulary" and isinstance(was, dict) and was.get("tokens") != tokens:
+        return UserError(
+            "reason.other_vocabulary",
+            "its base knew {trained} letters and syllables, and this one knows {here}",
+            trained=str(was.get("tokens"))[:20],
+            here=tokens,
+        )
+    if part == "vocabulary":
+        return UserError("reason.other_order", "the vocabulary of its base had other letters, or in another order")
+    if part == "conversion":
+        return UserError(
+            "reason.other_conversion", "its base read texts in another way (pinyin, or each character by itself)"
+        )
+    return UserError("reason.other_mel", "it was trained on another form of spectrograms")
+
+
+def _version(flags: object) -> str:
+    """As which F5-TTS a model with these flags was built."""
+    return next((version for version, known_flags in FLAGS.items() if vars(known_flags) == flags), "?")
 
 
 def load_adapter(model: F5, folder: Path) -> bool:
@@ -135,18 +186,18 @@ def load_adapter(model: F5, folder: Path) -> bool:
     Raises:
         UserError: ``adapter.broken``; ``adapter.other_base``, which names what differs; ``adapter.foreign``.
     """
-    saved = read_saved(folder)
-    if saved is None:
+    adapter = read_saved(folder)
+    if adapter is None:
         return False
-    check_fits(model, saved)
-    if saved.options is not None:
-        inject(model, saved.options)
+    check_fits(model, adapter)
+    if adapter.options is not None:
+        inject(model, adapter.options, adapter.state)
     try:
-        extend(model, [str(letter) for letter in saved.facts.get("new_letters", [])])
-        unfreeze(model, (str(name) for name in saved.facts.get("trained", [])))
-    except AttributeError as error:
+        extend(model, [str(letter) for letter in adapter.facts.get("new_letters", [])])
+        unfreeze(model, (str(name) for name in adapter.facts.get("trained", [])))
+    except (AttributeError, IndexError, TypeError) as error:
         raise foreign() from error
-    load_state(trainable_parameters(model), saved.state)
+    load_state(trainable_parameters(model), adapter.state)
     model.requires_grad_(False)
     return True
 
@@ -171,7 +222,8 @@ def merged_state(model: F5) -> dict[str, Tensor]:
 def _like(letter: str, table: Tensor, vocabulary: Vocabulary) -> Tensor:
     """The mean of the rows of letters like it: itself without marks, small and capital; else of all single letters."""
     plain = unicodedata.normalize("NFD", letter)[0]
-    alike = [one for one in {plain.lower(), plain.upper(), letter.lower(), letter.upper()} if one in vocabulary.ids]
+    variants = {plain.lower(), plain.upper(), letter.lower(), letter.upper()}
+    alike = [variant for variant in variants if variant in vocabulary.ids]
     if not alike:
         alike = [token for token in vocabulary.tokens if len(token) == 1 and token.isalpha()]
-    return table[[vocabulary.ids[one] + 1 for one in alike]].mean(dim=0)
+    return table[[vocabulary.ids[variant] + 1 for variant in alike]].mean(dim=0)

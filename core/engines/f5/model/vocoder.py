@@ -16,6 +16,7 @@ from core.engines.f5.features.mel import BANDS, HOP, RATE
 from core.engines.f5.model.package import ISTFTHead, VocosBackbone
 from core.errors import UserError
 from core.files import read_text
+from core.reasons import reason_of
 
 _ITERATIONS = 24  # of Griffin-Lim; without momentum, which makes a millionth of a mel heard
 _MOST_BYTES = 1 << 16
@@ -87,7 +88,7 @@ def load_vocoder(folder: Path, facts: BaseFacts) -> Vocos | GriffinLim:
             "Download the base again, or choose another folder.",
             folder=str(place),
             name=VOCODER[1],
-            what=str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__,
+            what=reason_of(error),
         ) from error
     return vocos.eval().requires_grad_(False)
 

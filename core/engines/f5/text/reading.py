@@ -1,4 +1,4 @@
-"""Reading: what of a text a base's vocabulary has, and what becomes of the rest. Light.
+"""Reading: a text in words, what of it a base's vocabulary has, and what becomes of the rest. Light.
 
 f5-tts reads a space for every character it lacks, silently. Here each is named: a capital is read as its small letter,
 a typographic form as the plain one, a letter that is missing altogether becomes a new row of the table while training,
@@ -7,6 +7,7 @@ and anything else is refused.
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ from core.engines.f5.text.conversion import Conversion, ids_of, to_tokens
 from core.engines.f5.text.vocabulary import Vocabulary, package_vocabulary, read_vocabulary
 from core.engines.light import MissingLetter, Reading, TextCheck, TextProblem
 from core.errors import UserError
+from core.spelling.speller import write_out
 from core.text import clean_text, describe_characters
 
-VERSION = 1  # raise when texts are read otherwise
+VERSION = 2  # raise when texts are read otherwise
 _LOOKALIKES = {"„": '"', "‚": "'", "`": "'", "´": "'", "‐": "-", "‑": "-", "−": "-"}
 _CONVERTED = ";“”‘’"  # the conversion itself puts others in their place
 
@@ -36,32 +38,38 @@ class Letters:
     unknown: tuple[str, ...]
 
 
+@functools.lru_cache(maxsize=50_000)
+def in_words(text: str, language: str) -> str:
+    """The cleaned text with its numbers, signs and abbreviations in words; in no language as it stands."""
+    return write_out(clean_text(text), language)
+
+
 def sort_letters(texts: Iterable[str], vocabulary: Vocabulary, conversion: Conversion) -> Letters:
     """What becomes of every character in the texts that the vocabulary lacks."""
     characters = {character for text in texts for character in text}
-    replaced: dict[str, str] = {}
+    substitutes: dict[str, str] = {}
     new, unknown = [], []
     for character in sorted(characters):
         if _is_known(character, vocabulary, conversion):
             continue
         if (substitute := _substitute(character, vocabulary)) is not None:
-            replaced[character] = substitute
+            substitutes[character] = substitute
         elif unicodedata.category(character)[0] in "LM" and to_tokens(character, conversion) == [character]:
             new.append(character)
         else:
             unknown.append(character)
-    return Letters(replaced, tuple(new), tuple(unknown))
+    return Letters(substitutes, tuple(new), tuple(unknown))
 
 
-def missing_letters(base: Path, texts: Sequence[str]) -> list[MissingLetter]:
+def missing_letters(base: Path, texts: Sequence[str], language: str) -> list[MissingLetter]:
     """Every character of a dataset's texts that a base lacks, and what a run will do about it."""
     vocabulary, conversion = vocabulary_of(base)
-    cleaned = [clean_text(text) for text in texts]
-    letters = sort_letters(cleaned, vocabulary, conversion)
+    lines = [in_words(text, language) for text in texts]
+    letters = sort_letters(lines, vocabulary, conversion)
     return [
         MissingLetter(
             character,
-            sum(character in text for text in cleaned),
+            sum(character in text for text in lines),
             letters.replaced.get(character, ""),
             character in letters.new,
         )
@@ -76,7 +84,7 @@ def readable(text: str, vocabulary: Vocabulary, conversion: Conversion) -> str:
 
 
 def text_ids(text: str, vocabulary: Vocabulary, conversion: Conversion) -> tuple[int, ...]:
-    """Token ids of a cleaned text: the one way in which texts become ids, for training and speaking alike.
+    """Token ids of a text in words: the one way in which texts become ids, for training and speaking alike.
 
     Raises:
         UserError: ``speak.unknown_characters``.
@@ -96,7 +104,7 @@ def text_ids(text: str, vocabulary: Vocabulary, conversion: Conversion) -> tuple
 
 
 def text_problem(text: str, vocabulary: Vocabulary, conversion: Conversion) -> TextProblem | None:
-    """Why a text cannot be learnt from; missing letters can be learnt, other missing characters cannot."""
+    """Why a text in words cannot be learnt from; missing letters can be learnt, other missing characters cannot."""
     if not any(character.isalnum() for character in text):
         return TextProblem("no_words")
     if unknown := sort_letters([text], vocabulary, conversion).unknown:
@@ -105,23 +113,23 @@ def text_problem(text: str, vocabulary: Vocabulary, conversion: Conversion) -> T
 
 
 class F5Texts:
-    """See `core.engines.light.TextFrontend`. Texts are read as they stand: numbers are best written out."""
+    """See `core.engines.light.TextFrontend`."""
 
     def read(self, base: Path, text: str, language: str) -> Reading:
-        """What the model will read of a text: what stands for characters that it lacks."""
+        """What the model will read of a text: its words, and what stands for characters that it lacks."""
         vocabulary, conversion = vocabulary_of(base)
-        text = clean_text(text)
-        reading = readable(text, vocabulary, conversion)
-        letters = sort_letters([text], vocabulary, conversion)
+        words = in_words(text, language)
+        reading = readable(words, vocabulary, conversion)
+        letters = sort_letters([words], vocabulary, conversion)
         missing = "".join([*letters.new, *letters.unknown])
         tokens = len(to_tokens(reading, conversion))
-        differs = reading.lower() != text.lower()
+        differs = reading.lower() != clean_text(text).lower()
         return Reading(reading, differs, describe_characters(missing), tokens, unknown_characters=missing)
 
     def check(self, base: Path, language: str) -> TextCheck:
         """Judges texts as the training on this base will."""
         vocabulary, conversion = vocabulary_of(base)
-        return lambda text: text_problem(clean_text(text), vocabulary, conversion)
+        return lambda text: text_problem(in_words(text, language), vocabulary, conversion)
 
 
 def vocabulary_of(base: Path) -> tuple[Vocabulary, Conversion]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.errors import UserError
 from core.files import TooLarge, read_bounded
+from core.reasons import reason_of
 
 NAME = "vocab.txt"
 _MOST_BYTES = 1 << 20
@@ -69,16 +70,22 @@ def _read(path: Path, _version: int) -> Vocabulary:
     try:
         text = read_bounded(path, _MOST_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError, TooLarge) as error:
-        raise _refusal(path, str(error)) from error
+        raise _refusal(path, error) from error
     lines = text.replace("\r\n", "\n").split("\n")
     tokens = lines[:-1] if lines[-1] == "" else lines
     if tokens and tokens[0].startswith("\ufeff"):
-        raise _refusal(path, "it begins with a byte order mark, which moves the space away from its place")
+        raise _refusal(
+            path,
+            UserError(
+                "reason.byte_order_mark",
+                "it begins with a byte order mark, which moves the space away from its place",
+            ),
+        )
     if not tokens or tokens[0] != " ":
-        raise _refusal(path, "its first line is not a single space")
+        raise _refusal(path, UserError("reason.first_no_space", "its first line is not a single space"))
     if len(set(tokens)) != len(tokens):
-        twice = next(token for number, token in enumerate(tokens) if token in tokens[:number])
-        raise _refusal(path, f"“{twice}” stands in it twice")
+        double = next(token for number, token in enumerate(tokens) if token in tokens[:number])
+        raise _refusal(path, UserError("reason.token_twice", "“{token}” stands in it twice", token=double[:80]))
     return Vocabulary(tuple(tokens))
 
 
@@ -90,12 +97,12 @@ def package_vocabulary() -> Path:
     return Path(next(iter(spec.submodule_search_locations))) / "infer" / "examples" / NAME
 
 
-def _refusal(path: Path, reason: str) -> UserError:
+def _refusal(path: Path, error: Exception) -> UserError:
     return UserError(
         "base.vocabulary",
         "The vocabulary {name} in {folder} cannot be used: {what}.",
         "Take the file that the base was trained with, unchanged.",
         folder=str(path.parent),
         name=path.name,
-        what=reason[:200],
+        what=reason_of(error),
     )

@@ -21,7 +21,7 @@ def flow_loss(transformer: DiT, batch: Batch, *, checkpointing: bool = False) ->
     text = embed_texts(transformer, batch.texts, batch.frames, batch.text_dropped)
     times = batch.times[:, None, None]
     noisy = (1 - times) * batch.noise + times * batch.mel
-    heard = batch.mel.masked_fill((batch.span | batch.audio_dropped[:, None])[..., None], 0.0)
-    moved = velocity(transformer, noisy, heard, text, batch.times, mask, checkpointing=checkpointing)
-    error = (moved.float() - (batch.mel - batch.noise)).pow(2).mean(dim=2)
+    context = batch.mel.masked_fill((batch.span | batch.audio_dropped[:, None])[..., None], 0.0)
+    flow = velocity(transformer, noisy, context, text, batch.times, mask, checkpointing=checkpointing)
+    error = (flow.float() - (batch.mel - batch.noise)).pow(2).mean(dim=2)
     return (error * batch.span).sum() / batch.targets

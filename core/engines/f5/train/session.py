@@ -13,7 +13,8 @@ from core.engines.adapter import SavedAdapter, load_state, read_saved
 from core.engines.callbacks import ShouldStop, never
 from core.engines.device import device_for
 from core.engines.f5.features.extract import Features
-from core.engines.f5.infer.voice import F5Voice, Heard
+from core.engines.f5.infer.reference import ReferenceMel
+from core.engines.f5.infer.voice import F5Voice
 from core.engines.f5.model.load import F5, load_base
 from core.engines.f5.model.lora import check_fits, save_adapter, trainable_parameters
 from core.engines.f5.options import F5TrainConfig
@@ -26,7 +27,7 @@ from core.engines.precision import autocast
 from core.errors import Cancelled
 
 
-class F5Session(GradientSession[Heard, F5TrainConfig, Batch]):
+class F5Session(GradientSession[ReferenceMel, F5TrainConfig, Batch]):
     """Trains what the settings name of ``model``; everything else stays frozen."""
 
     def __init__(self, model: F5, config: F5TrainConfig, features: Features, device: str) -> None:
@@ -93,10 +94,10 @@ class F5Session(GradientSession[Heard, F5TrainConfig, Batch]):
         save_adapter(self.model, folder, self.lora, step=self.step_number, weights=weights)
 
     def _read_learnt(self, folder: Path) -> SavedAdapter | None:
-        saved = read_saved(folder)
-        if saved is not None:
-            check_fits(self.model, saved)
-        return saved
+        adapter = read_saved(folder)
+        if adapter is not None:
+            check_fits(self.model, adapter)
+        return adapter
 
     def _load_learnt(self, learnt: SavedAdapter) -> None:
         load_state(trainable_parameters(self.model), learnt.state)

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from core.engines.adapter import LoraOptions
+from core.engines.adapter import LoraOptions, lora_options
 from core.engines.dropout import ByteDropout
 from core.engines.f5.model.load import F5
 from core.engines.f5.model.lora import extend, inject, text_names, trainable_parameters, unfreeze
@@ -20,17 +20,9 @@ def select_trainable(model: F5, config: F5TrainConfig, new_letters: Sequence[str
     Returns the sizes of the adapter, None where there is none.
     """
     model.requires_grad_(False)
-    options = None
-    if config.train_what == "lora":
-        options = LoraOptions(
-            rank=config.lora_rank,
-            alpha=config.lora_alpha,
-            dropout=config.lora_dropout,
-            rslora=config.lora_rslora,
-            dora=config.lora_dora,
-        )
+    if options := lora_options(config):
         inject(model, options)
-        names: list[str] = text_names(model) if config.train_text else []
+        names = text_names(model) if config.train_text else []
     else:
         names = [name for name, _ in model.transformer.named_parameters()]
     unfreeze(model, names)

@@ -30,8 +30,9 @@ from core.engines.xtts.text import reading
 from core.errors import UserError
 from core.files import inside, read_json, sha256_file, write_json
 from core.jobs.reporter import Reporter
+from core.reasons import out_of_memory
+from core.spelling import speller
 from core.system import cuda_errors
-from core.system.hardware import out_of_memory
 
 MAX_SAMPLES = 255_995  # 11.6 s: coqui's `max_wav_length`, what the position embeddings were trained for
 MIN_SAMPLES = round(0.499 * RATE)  # half a second; cutting rounds to whole samples
@@ -134,7 +135,8 @@ def prepare(dataset: Path, base: Path, cache: Path, reporter: Reporter, *, devic
 def cache_key(dataset: Path, base: Path) -> str:
     """Names what of these clips this base's tokenizer lets pass, by content."""
     language = language_of(dataset, load_tokenizer(base))
-    parts: list[Any] = [VERSION, reading.VERSION, dataset.name, language, sha256_file(base / "vocab.json")]
+    parts: list[Any] = [VERSION, reading.VERSION, speller.VERSION, dataset.name, language]
+    parts.append(sha256_file(base / "vocab.json"))
     parts += [sha256_file(dataset / f"metadata_{part}.csv") for part in ("train", "val")]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 

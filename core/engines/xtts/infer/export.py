@@ -21,7 +21,8 @@ from core.engines.exporting import check_stop, describe, differs, exporting, unl
 from core.engines.registry import info
 from core.engines.voice import ReferenceClip
 from core.engines.xtts.bases import is_starter
-from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice
+from core.engines.xtts.infer.reference import Conditioning
+from core.engines.xtts.infer.voice import XttsVoice, load_voice
 from core.engines.xtts.model.load import base_state, load_speakers
 from core.engines.xtts.model.lora import merged_weights
 from core.errors import UserError

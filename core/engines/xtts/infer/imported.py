@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,17 @@ from typing import Any
 from torch import Tensor
 from TTS.tts.configs.xtts_config import XttsConfig
 
-import core
 from core.audio.synthetic import write_speech
 from core.engines.callbacks import ShouldStop, ignore, never
 from core.engines.exporting import check_stop
+from core.engines.importing import FAULTS, broken, describe, own_name, too_large
 from core.engines.plain_tensors import check_tensor
 from core.engines.registry import info
 from core.engines.voice import ReferenceClip
-from core.engines.xtts.bases import STARTER, XttsBases, is_starter
+from core.engines.xtts.bases import STARTER, XttsBases, is_starter, other_model
 from core.engines.xtts.infer.export import save
-from core.engines.xtts.infer.voice import Conditioning, XttsVoice, load_voice
+from core.engines.xtts.infer.reference import Conditioning
+from core.engines.xtts.infer.voice import XttsVoice, load_voice
 from core.engines.xtts.model.load import base_state, load_speakers
 from core.errors import UserError
 from core.files import MOST_BYTES, filling, read_json, write_json
@@ -46,7 +46,6 @@ _SPEAKING = {
 _RATES = (8_000, 48_000)
 _UNTRAINED_S = 4.0  # the longest that untrained weights may babble
 _SPEAKER = ("gpt_cond_latent", "speaker_embedding")
-_FAULTS = (AttributeError, IndexError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 
 
 def import_voice(
@@ -64,30 +63,29 @@ def import_voice(
     """See `core.engines.base.Engine.import_voice`."""
     with filling(folder) as draft:
         on_stage("check_voice")
-        own_name = _own_words(files)
-        name = own_name or name
+        speaker_name = own_name(files)
+        name = speaker_name or name
         _write_model(files, draft)
         check_stop(should_stop)
         voice = _loaded(draft, device)
-        speaker = _speaker(files, draft, voice, own_name)
+        speaker = _speaker(files, draft, voice, speaker_name)
         save({name: dict(vars(speaker))}, draft / "speakers_xtts.pth")
         on_stage("verify")
         text, language = _sayable(voice, text, language)
         samples, rate = voice.speak(text, language, speaker, should_stop=should_stop)
         write_speech(draft / "sample.wav", samples, rate)
-        manifest = {
-            **(facts or {}),
-            "name": name,
-            "engine": "xtts",
-            "exported_at": time.time(),
-            "sample_rate": rate,
-            "sample": {"text": text, "language": language, "seed": 0},
-            "trained": voice.xtts.untrained_max_s is None,
-            "languages": list(voice.xtts.config.languages),
-            "license": _license(draft),
-            "versions": {"voicewright": core.__version__},
-        }
-        write_json(draft / "manifest.json", manifest)
+        manifest = describe(
+            draft,
+            name=name,
+            engine="xtts",
+            rate=rate,
+            text=text,
+            language=language,
+            trained=voice.xtts.untrained_max_s is None,
+            languages=list(voice.xtts.config.languages),
+            license=_license(draft),
+            facts=facts or {},
+        )
         check_stop(should_stop)
         return manifest
 
@@ -101,22 +99,14 @@ def only_speaker(folder: Path) -> Conditioning:
     try:
         (speaker,) = load_speakers(folder).values()
         return _conditioning(speaker)
-    except (*_FAULTS, UserError) as error:
+    except FAULTS as error:
         raise _broken("speakers_xtts.pth", error) from error
-
-
-def _own_words(files: Mapping[str, Path]) -> str:
-    """What the voice calls itself, and its speaker; empty if it does not say."""
-    try:
-        return " ".join(str(read_json(files["manifest.json"], 1 << 20)["name"]).split())[:80]
-    except (*_FAULTS, RecursionError):
-        return ""
 
 
 def _write_model(files: Mapping[str, Path], folder: Path) -> None:
     """Configuration, vocabulary and weights as of a base, with nothing but what was looked at."""
     if files["vocab.json"].stat().st_size > MOST_BYTES:
-        raise _broken("vocab.json", ValueError("too large"))
+        raise _broken("vocab.json", too_large())
     shutil.copyfile(files["vocab.json"], folder / "vocab.json")
     if "starter.json" in files:
         write_json(folder / "starter.json", _plain_starter(files["starter.json"]))
@@ -126,7 +116,7 @@ def _write_model(files: Mapping[str, Path], folder: Path) -> None:
         state = base_state(folder)
         for key, value in state.items():
             check_tensor(key, value)
-    except (*_FAULTS, UserError) as error:
+    except FAULTS as error:
         raise _broken("model.pth", error) from error
     size = sum(value.numel() * value.element_size() for value in state.values())
     write_json(folder / "config.json", _plain_config(files["config.json"], size))
@@ -144,7 +134,7 @@ def _plain_config(path: Path, weights_bytes: int) -> dict[str, Any]:
     try:
         raw = read_json(path, 1 << 20)
         if raw.get("model") != "xtts":
-            raise ValueError("model is not xtts")
+            raise other_model()
         arguments = {
             key: _within(key, value, (0, _LIMITS.get(key, _LARGEST)))
             for key, value in raw["model_args"].items()
@@ -152,28 +142,28 @@ def _plain_config(path: Path, weights_bytes: int) -> dict[str, Any]:
         }
         audio = {key: _within(key, raw["audio"][key], _RATES) for key in defaults["audio"] if key in raw["audio"]}
         languages = [str(code) for code in raw.get("languages", []) if str(code).replace("-", "").isalnum()]
-        merged = {**defaults["model_args"], **arguments}
-        width, tokens = merged["gpt_n_model_channels"], sum(
-            merged[key] or 0 for key, most in _LIMITS.items() if most == _MOST_TOKENS and key != "num_chars"
+        values = {**defaults["model_args"], **arguments}
+        width, tokens = values["gpt_n_model_channels"], sum(
+            values[key] or 0 for key, limit in _LIMITS.items() if limit == _MOST_TOKENS and key != "num_chars"
         )  # fmt: skip
         # Twelve matrices a layer, and a row a token; nothing takes less than a byte.
-        if (12 * merged["gpt_layers"] * width + tokens) * width > weights_bytes:
-            raise ValueError("it describes a larger model than its weights are of")
-    except (*_FAULTS, RecursionError) as error:
+        if (12 * values["gpt_layers"] * width + tokens) * width > weights_bytes:
+            raise UserError("reason.larger_model", "it describes a larger model than its weights are of")
+    except (*FAULTS, RecursionError) as error:
         raise _broken("config.json", error) from error
     speaking = {
         key: raw[key]
-        for key, (least, most) in _SPEAKING.items()
-        if type(raw.get(key)) in (int, float) and least <= raw[key] <= most
+        for key, (least, limit) in _SPEAKING.items()
+        if type(raw.get(key)) in (int, float) and least <= raw[key] <= limit
     }
-    normalised = {"sound_norm_refs": True} if raw.get("sound_norm_refs") is True else {}
+    norm = {"sound_norm_refs": True} if raw.get("sound_norm_refs") is True else {}
     facts = {"languages": languages[:200]} if languages else {}
-    return {"model": "xtts", "model_args": arguments, "audio": audio, **speaking, **normalised, **facts}
+    return {"model": "xtts", "model_args": arguments, "audio": audio, **speaking, **norm, **facts}
 
 
 def _within(key: str, value: Any, bounds: tuple[int, int]) -> int | None:
     if value is not None and not bounds[0] <= value <= bounds[1]:
-        raise ValueError(f"{key} is {value}")
+        raise UserError("reason.out_of_range", "{key} is {value}", key=key, value=str(value)[:40])
     return value  # type: ignore[no-any-return]
 
 
@@ -185,7 +175,7 @@ def _plain_starter(path: Path) -> dict[str, Any]:
         if is_trained and not longest:
             return {"trained": True}
         return {"trained": is_trained, "max_seconds": longest if 0 < longest <= 30 else _UNTRAINED_S}
-    except (*_FAULTS, RecursionError) as error:
+    except (*FAULTS, RecursionError) as error:
         raise _broken("starter.json", error) from error
 
 
@@ -196,13 +186,13 @@ def _loaded(folder: Path, device: str) -> XttsVoice:
         if not error.code.startswith("base."):
             raise
         raise _broken(str(error.values.get("name", "model.pth")), error) from error
-    except _FAULTS as error:
+    except FAULTS as error:
         raise _broken("model.pth", error) from error
     except Exception as error:  # tokenizers' errors are nothing but exceptions
         raise _broken("vocab.json", error) from error
 
 
-def _speaker(files: Mapping[str, Path], folder: Path, voice: XttsVoice, own_name: str) -> Conditioning:
+def _speaker(files: Mapping[str, Path], folder: Path, voice: XttsVoice, name: str) -> Conditioning:
     """Who speaks: the one of the voice's own name, the only one there is, the one of its recording, or the first."""
     speakers: dict[str, dict[str, Tensor]] = {}
     if "speakers_xtts.pth" in files:
@@ -210,14 +200,14 @@ def _speaker(files: Mapping[str, Path], folder: Path, voice: XttsVoice, own_name
         link.symlink_to(files["speakers_xtts.pth"].resolve())
         try:
             speakers = load_speakers(folder)
-        except (*_FAULTS, UserError) as error:
+        except FAULTS as error:
             raise _broken("speakers_xtts.pth", error) from error
         finally:
             link.unlink()
-    if own_name in speakers or len(speakers) == 1 or (speakers and "reference.wav" not in files):
+    if name in speakers or len(speakers) == 1 or (speakers and "reference.wav" not in files):
         try:
-            return _conditioning(speakers[own_name if own_name in speakers else next(iter(speakers))])
-        except _FAULTS as error:
+            return _conditioning(speakers[name if name in speakers else next(iter(speakers))])
+        except FAULTS as error:
             raise _broken("speakers_xtts.pth", error) from error
     if "reference.wav" not in files:
         raise UserError(
@@ -229,14 +219,14 @@ def _speaker(files: Mapping[str, Path], folder: Path, voice: XttsVoice, own_name
 
 
 def _conditioning(speaker: Any) -> Conditioning:
-    """Raises TypeError, ValueError or KeyError where it is none."""
+    """Raises one of `FAULTS` where it is none."""
     for key in _SPEAKER:
         check_tensor(key, speaker[key])
     latent, embedding = (speaker[key].float().clone() for key in _SPEAKER)
     if latent.ndim != 3 or embedding.ndim != 3 or latent.shape[0] != 1 or embedding.shape[0] != 1:
-        raise ValueError("not the shape of a speaker")
+        raise UserError("reason.no_speaker_shape", "it has not the shape of a speaker")
     if math.prod(latent.shape) > _LARGEST or math.prod(embedding.shape) > _LARGEST:
-        raise ValueError("too large for a speaker")
+        raise UserError("reason.large_speaker", "it is too large for a speaker")
     return Conditioning(latent, embedding)
 
 
@@ -255,11 +245,4 @@ def _license(folder: Path) -> str:
 
 
 def _broken(name: str, error: Exception) -> UserError:
-    reason = str(error.values.get("what", error)) if isinstance(error, UserError) else str(error)
-    return UserError(
-        "voice.broken",
-        "{name} is not what an XTTS voice has ({what}); nothing was kept.",
-        "Export or download the voice once more. If it is made for another program, it cannot be used here.",
-        name=name,
-        what=reason.strip().splitlines()[0][:200] if reason.strip() else type(error).__name__,
-    )
+    return broken(name, error, "xtts")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import torch
 import torchaudio
 from torch import Tensor
@@ -21,37 +18,20 @@ from TTS.tts.models.xtts import Xtts
 from core.audio.samples import Samples
 from core.engines.callbacks import ShouldStop, ignore, never
 from core.engines.device import device_for
-from core.engines.speaking import (
-    evaluating,
-    no_reference,
-    not_finite,
-    short_reference,
-    speakable,
-    too_little_memory,
-    unreadable_reference,
-)
+from core.engines.speaking import evaluating, no_reference, not_finite, speakable, too_little_memory
 from core.engines.voice import ReferenceClip, Voice
 from core.engines.xtts.infer.generate import Decoder, InvalidScores, Sampling, are_valid
+from core.engines.xtts.infer.reference import INPUT_HZ, MIN_REFERENCE_S, Conditioning, read_reference, speaker_embedding
 from core.engines.xtts.infer.stream import SoundStream
 from core.engines.xtts.model.load import inference_gpt, load_base
 from core.engines.xtts.model.lora import load_adapter
 from core.engines.xtts.model.tokenizer import code_of, normalize, pieces, unknown_characters
 from core.engines.xtts.model.tokenizer import tokens as text_tokens
 from core.errors import Cancelled, UserError
-from core.system.hardware import out_of_memory
+from core.reasons import out_of_memory
 from core.text import describe_characters
 
 PAUSE_S = 0.15  # between the parts of a text that was too long to be said at once
-MIN_REFERENCE_S = 0.33  # coqui ignores anything shorter
-_INPUT_HZ = 22_050
-
-
-@dataclass(frozen=True)
-class Conditioning:
-    """What the model knows of a speaker, on the CPU: latents ``(1, 32, channels)``, embedding ``(1, 512, 1)``."""
-
-    gpt_cond_latent: Tensor
-    speaker_embedding: Tensor
 
 
 class XttsVoice(Voice[Conditioning]):
@@ -69,14 +49,14 @@ class XttsVoice(Voice[Conditioning]):
         if not references:
             raise no_reference()
         config = self.xtts.config
-        recordings = [_read(reference.path, config.max_ref_len) for reference in references]
+        recordings = [read_reference(reference.path, config.max_ref_len) for reference in references]
         if config.sound_norm_refs:
             recordings = [audio / audio.abs().max().clamp(min=1e-6) * 0.75 for audio in recordings]
-        with self._speaking():
-            embeddings = torch.stack([self._embedding(audio) for audio in recordings]).mean(dim=0)
+        with evaluating(self.xtts, self.xtts.device):
+            embeddings = torch.stack([speaker_embedding(self.xtts, audio) for audio in recordings]).mean(dim=0)
             latents = self.xtts.get_gpt_cond_latents(
                 torch.cat(recordings, dim=-1),
-                _INPUT_HZ,
+                INPUT_HZ,
                 length=config.gpt_cond_len,
                 chunk_length=config.gpt_cond_chunk_len,
             )
@@ -112,7 +92,7 @@ class XttsVoice(Voice[Conditioning]):
         parts, language = self.parts(text, language)
         options = {**self.settings(max_seconds), **settings, "logits_processor": _unless(should_stop)}
         segments: list[Samples] = []
-        with self._speaking(seed), inference_gpt(self.xtts):
+        with evaluating(self.xtts, self.xtts.device, seed), inference_gpt(self.xtts):
             for number, part in enumerate(parts):
                 on_progress(number, len(parts))
                 if segments:
@@ -152,7 +132,7 @@ class XttsVoice(Voice[Conditioning]):
             sounds = self._stream_part(part, language, reference, generator, options, should_stop)
             while True:
                 # Entered anew for each piece: whoever takes them may compute as they like in between.
-                with self._speaking(), torch.inference_mode():
+                with evaluating(self.xtts, self.xtts.device), torch.inference_mode():
                     samples = next(sounds, None)
                 if samples is None:
                     break
@@ -213,7 +193,7 @@ class XttsVoice(Voice[Conditioning]):
                 self.speak(text, language, reference, seed, should_stop=should_stop, **options)
                 for text, seed in zip(texts, seeds, strict=True)
             ]
-        with self._speaking(), torch.inference_mode():
+        with evaluating(self.xtts, self.xtts.device), torch.inference_mode():
             sounds = self._say_many([parts for parts, _ in plans], plans, reference, seeds, options, should_stop)
         return [(np.clip(samples, -1.0, 1.0), self.sample_rate) for samples in sounds]
 
@@ -311,35 +291,12 @@ class XttsVoice(Voice[Conditioning]):
 
     def speaker_embedding(self, samples: Samples, rate: int) -> npt.NDArray[np.float32] | None:
         """What the base's own speaker encoder hears, shape ``(512,)``; None of a sound too short for it."""
-        audio = torchaudio.functional.resample(torch.from_numpy(samples.copy())[None], rate, _INPUT_HZ)
-        if audio.shape[1] < _INPUT_HZ * MIN_REFERENCE_S:
+        audio = torchaudio.functional.resample(torch.from_numpy(samples.copy())[None], rate, INPUT_HZ)
+        if audio.shape[1] < INPUT_HZ * MIN_REFERENCE_S:
             return None
-        with self._speaking():
-            embedding = self._embedding(audio).flatten().cpu().numpy()
+        with evaluating(self.xtts, self.xtts.device):
+            embedding = speaker_embedding(self.xtts, audio).flatten().cpu().numpy()
         return np.asarray(embedding / max(float(np.linalg.norm(embedding)), 1e-9), np.float32)
-
-    def _embedding(self, audio: Tensor) -> Tensor:
-        try:
-            embedding: Tensor = self.xtts.get_speaker_embedding(audio, _INPUT_HZ)
-            return embedding
-        except RuntimeError as error:
-            if "CUFFT" not in str(error):
-                raise
-            # Late in a process cuFFT may fail for want of memory: this one short call can as well run on the CPU.
-            encoder, device = self.xtts.hifigan_decoder.speaker_encoder, self.xtts.device
-            at_16k = torchaudio.functional.resample(audio, _INPUT_HZ, 16_000)
-            try:
-                with torch.inference_mode():
-                    embedding = encoder.to("cpu")(at_16k.cpu(), l2_norm=True).unsqueeze(-1).to(device)
-                    return embedding
-            finally:
-                encoder.to(device)
-
-    @contextlib.contextmanager
-    def _speaking(self, seed: int | None = None) -> Iterator[None]:
-        """Evaluation mode, full precision and an own random stream; everything is put back afterwards."""
-        with evaluating(self.xtts, self.xtts.device, seed):
-            yield
 
 
 def load_voice(base: Path, checkpoint: Path | None = None, device: str = "auto") -> XttsVoice:
@@ -370,23 +327,6 @@ def _unless(should_stop: Callable[[], bool]) -> LogitsProcessorList:
         return scores
 
     return LogitsProcessorList([look])
-
-
-def _read(path: Path, max_s: float) -> Tensor:
-    """Mono samples at 22,050 Hz, shape ``(1, samples)``, as coqui's own loader makes them."""
-    try:
-        with soundfile.SoundFile(path) as file:
-            rate = file.samplerate
-            # One second more than is used: the resampler's filter must not feel the cut.
-            samples = file.read(int(rate * (max_s + 1)), dtype="float32", always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise unreadable_reference(path.name) from error
-    audio = torch.from_numpy(samples.T.copy()).mean(dim=0, keepdim=True)
-    if rate != _INPUT_HZ:
-        audio = torchaudio.functional.resample(audio, rate, _INPUT_HZ)
-    if audio.shape[1] < _INPUT_HZ * MIN_REFERENCE_S:
-        raise short_reference(path.name)
-    return audio.clip(-1, 1)[:, : int(_INPUT_HZ * max_s)]
 
 
 def _speaking_error(error: RuntimeError) -> Exception:

@@ -16,9 +16,12 @@ from TTS.tts.layers.xtts.dvae import DiscreteVAE
 from TTS.tts.models.xtts import Xtts, _legacy_safe_globals
 
 from core.engines.bases import existing_file
+from core.engines.plain_tensors import tensors_differ
 from core.engines.xtts.bases import is_starter, starter_facts
+from core.engines.xtts.model.decoder import narrow
 from core.engines.xtts.model.tokenizer import Tokenizer
 from core.errors import UserError
+from core.reasons import reason_of
 
 # It warns about token numbers of text models, which play no part here, at every sentence.
 transformers_logging.set_verbosity_error()
@@ -59,6 +62,15 @@ def base_state(folder: Path) -> dict[str, Tensor]:
     return {name: value for name, value in weights.items() if not name.startswith(_TRAINER_KEYS + _INFERENCE_KEYS)}
 
 
+class _Xtts(Xtts):  # type: ignore[misc]
+    """Its constructor builds no part: with the tokenizer all are built, and would be a second time."""
+
+    def init_models(self) -> None:
+        """As of `Xtts`, once there is a tokenizer of ours."""
+        if isinstance(self.tokenizer, Tokenizer):
+            super().init_models()
+
+
 def load_base(folder: Path, device: str = "cpu") -> Xtts:
     """The whole model in float32 on ``device``, in evaluation mode, every key accounted for.
 
@@ -69,17 +81,21 @@ def load_base(folder: Path, device: str = "cpu") -> Xtts:
         UserError: ``base.missing_file``, ``base.broken``.
     """
     config = read_config(folder)
-    # Left empty so that the constructor does not build a GPT that would be built again with the tokenizer.
-    config.model_args.gpt_number_text_tokens = None
     with no_initialization():
-        xtts = Xtts(config)
+        xtts = _Xtts(config)
         xtts.tokenizer = Tokenizer(vocab_file=str(existing_file(folder, "vocab.json")))
         xtts.init_models()
+    facts = starter_facts(folder) if is_starter(folder) else {}
     try:
-        xtts.load_state_dict(base_state(folder), strict=True)
-    except RuntimeError as error:
+        state = base_state(folder)
+        width = facts.get("decoder_width")
+        if isinstance(width, int) and 16 <= width < 512:
+            with no_initialization():
+                state = narrow(xtts, state, width)
+        xtts.load_state_dict(state, strict=True)
+    except (KeyError, RuntimeError) as error:
         raise _base_error(folder, "model.pth", error) from error
-    xtts.untrained_max_s = starter_facts(folder).get("max_seconds") if is_starter(folder) else None
+    xtts.untrained_max_s = facts.get("max_seconds")
     xtts.requires_grad_(False)
     # Not `xtts.eval()`: coqui overrides it and would hang the inference copy into the module tree.
     xtts.train(False)
@@ -121,7 +137,7 @@ def load_dvae(folder: Path, device: str = "cpu") -> DiscreteVAE:
     # The bookkeeping of a training loss is not part of the encoder; some files hold it, some do not.
     wrong = [name for name in (*missing, *surplus) if not name.startswith("discrete_loss.")]
     if wrong:
-        raise _base_error(folder, "dvae.pth", KeyError(", ".join(wrong[:3])))
+        raise _base_error(folder, "dvae.pth", tensors_differ(wrong))
     return dvae.eval().requires_grad_(False).to(device)
 
 
@@ -149,7 +165,7 @@ def load_mel_stats(folder: Path) -> Tensor:
     """
     stats = _load(folder, "mel_stats.pth")
     if not isinstance(stats, Tensor) or stats.ndim != 1:
-        raise _base_error(folder, "mel_stats.pth", TypeError("not a vector"))
+        raise _base_error(folder, "mel_stats.pth", UserError("reason.no_vector", "it is no row of numbers"))
     return stats.float()
 
 
@@ -190,5 +206,5 @@ def _base_error(folder: Path, name: str, error: Exception) -> UserError:
         "Download the base again, or choose another folder.",
         folder=str(folder),
         name=name,
-        what=str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__,
+        what=reason_of(error),
     )

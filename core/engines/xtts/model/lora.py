@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from TTS.tts.models.xtts import Xtts
 
 from core.engines.adapter import (
     LoraOptions,
+    check_rank,
     copy_state,
     foreign,
     inject_lora,
@@ -27,13 +28,19 @@ from core.engines.adapter import (
 _TARGETS = ("c_attn", "c_proj", "c_fc")
 
 
-def inject(xtts: Xtts, options: LoraOptions = LoraOptions()) -> None:
-    """Put fresh adapters into ``xtts.gpt.gpt``; from then on only they want gradients.
+def inject(xtts: Xtts, options: LoraOptions = LoraOptions(), saved: Mapping[str, Tensor] | None = None) -> None:
+    """Put fresh adapters into ``xtts.gpt.gpt``, for what was ``saved`` if any was; only they want gradients then.
 
     A fresh adapter adds nothing: its second factor is zero.
+
+    Raises:
+        UserError: as of `check_rank`.
     """
     xtts.requires_grad_(False)
-    inject_lora(xtts.gpt.gpt, replace(options, targets=options.targets or _TARGETS), transposed=True)
+    options = replace(options, targets=options.targets or _TARGETS)
+    if saved is not None:
+        check_rank(xtts.gpt.gpt, options, saved)
+    inject_lora(xtts.gpt.gpt, options, transposed=True)
 
 
 def unfreeze(xtts: Xtts, names: Iterable[str]) -> None:
@@ -104,8 +111,8 @@ def read_adapter(folder: Path) -> tuple[LoraOptions | None, dict[str, Tensor]] |
     Raises:
         UserError: ``adapter.broken``.
     """
-    saved = read_saved(folder)
-    return None if saved is None else (saved.options, saved.state)
+    adapter = read_saved(folder)
+    return None if adapter is None else (adapter.options, adapter.state)
 
 
 def load_adapter(xtts: Xtts, folder: Path) -> bool:
@@ -119,7 +126,7 @@ def load_adapter(xtts: Xtts, folder: Path) -> bool:
         return False
     options, state = adapter
     if options is not None:
-        inject(xtts, options)
+        inject(xtts, options, state)
     xtts.trained_names = []
     try:
         unfreeze(xtts, (name for name in state if "lora_" not in name))

@@ -1,1 +1,1 @@
-"""Text frontend of XTTS: numbers, amounts and spelling by language."""
+"""Text frontend of XTTS: readings by a vocabulary, and spelling in its lower case."""

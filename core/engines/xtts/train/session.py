@@ -15,7 +15,8 @@ from core.engines.device import device_for
 from core.engines.gradient_session import GradientSession
 from core.engines.precision import autocast
 from core.engines.xtts.features.extract import Features
-from core.engines.xtts.infer.voice import Conditioning, XttsVoice
+from core.engines.xtts.infer.reference import Conditioning
+from core.engines.xtts.infer.voice import XttsVoice
 from core.engines.xtts.model.load import load_base
 from core.engines.xtts.model.lora import load_lora, lora_parameters, read_adapter, save_adapter
 from core.engines.xtts.model.transformer import compile_blocks, keep_low_precision

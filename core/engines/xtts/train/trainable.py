@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from TTS.tts.models.xtts import Xtts
 
-from core.engines.adapter import LoraOptions
+from core.engines.adapter import LoraOptions, lora_options
 from core.engines.xtts.model.lora import inject, trainable_parameters, unfreeze
 from core.engines.xtts.model.vocabulary import first_new
 from core.engines.xtts.options import XttsTrainConfig
@@ -26,15 +26,7 @@ def select_trainable(xtts: Xtts, config: XttsTrainConfig, base: Path | None = No
     could teach them.
     """
     xtts.requires_grad_(False)
-    options = None
-    if config.train_what == "lora":
-        options = LoraOptions(
-            rank=config.lora_rank,
-            alpha=config.lora_alpha,
-            dropout=config.lora_dropout,
-            rslora=config.lora_rslora,
-            dora=config.lora_dora,
-        )
+    if options := lora_options(config):
         inject(xtts, options)
     else:
         unfreeze(xtts, _names(xtts, config))

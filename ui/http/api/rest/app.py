@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 import core
 from core.project.workspace import Workspace
 from core.settings import Settings
-from ui.http.api.rest import materials, projects, texts, training, uploads, voices
+from ui.http.api.rest import clips, materials, projects, texts, training, uploads, voices
 from ui.http.api.rest.idempotency import Answers
 from ui.http.api.rest.route import problem
 
@@ -30,7 +33,7 @@ def create(workspace: Workspace, settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.answers = Answers(workspace.path / "private" / "answers.db")
-    for module in (projects, materials, training, voices, texts):
+    for module in (projects, materials, clips, training, voices, texts):
         app.include_router(module.routes(workspace, settings))
     app.include_router(uploads.routes(settings))
 
@@ -39,3 +42,14 @@ def create(workspace: Workspace, settings: Settings) -> FastAPI:
         return problem(error)
 
     return app
+
+
+class Rest:
+    """The application, made at the first request or by `build_now`: its routes are most of what a start would make."""
+
+    def __init__(self, workspace: Workspace, settings: Settings) -> None:
+        self.build_now = functools.cache(lambda: create(workspace, settings))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        await self.build_now()(scope, receive, send)

@@ -1,4 +1,4 @@
-"""What a voice is made of: recordings, clips, datasets."""
+"""What a voice is made of: recordings, and datasets of their clips."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, UploadFile
 from fastapi.responses import FileResponse, Response
@@ -17,32 +17,18 @@ from core.audio.options import SegmentOptions
 from core.clips.cut import start_segment, usual_options
 from core.dataset.freeze import dataset, datasets, freeze
 from core.errors import UserError
-from core.jobs.args.clips import TranscribeArgs
 from core.jobs.args.sources import ImportArgs
-from core.project.records import ClipFilter
 from core.project.workspace import Workspace
 from core.settings import Settings
 from core.sources import recordings
 from core.sources.links.start import follow
-from core.transcription.start import start_transcribe
 from ui.http.api import in_threads
 from ui.http.api.rest.route import Route
-from ui.http.api.rest.shape import (
-    Fact,
-    Limit,
-    Offset,
-    Page,
-    clip_fact,
-    dataset_fact,
-    job_fact,
-    page,
-    source_fact,
-)
+from ui.http.api.rest.shape import Fact, Limit, Offset, Page, dataset_fact, job_fact, page, source_fact
 from ui.http.api.rest.uploads import UploadId, uploaded
 from ui.http.file_names import plain_name
 
 _BLOCK_BYTES = 1 << 20
-Status = Literal["new", "approved", "rejected"]
 
 
 class Link(BaseModel):
@@ -59,21 +45,8 @@ class Cutting(BaseModel):
     options: dict[str, float | int | bool | str] = {}
 
 
-class ClipChange(BaseModel):
-    """What of a clip is changed."""
-
-    text: str | None = Field(None, max_length=2000)
-    status: Status | None = None
-
-
-class ClipsChange(ClipChange):
-    """The same for several clips."""
-
-    ids: list[str] = Field(max_length=50_000)
-
-
 def routes(workspace: Workspace, settings: Settings) -> APIRouter:
-    """``/projects/{slug}/sources``, ``clips`` and ``datasets``, and the jobs that make them."""
+    """``/projects/{slug}/sources`` and ``datasets``, and the jobs that bring in and cut recordings."""
     router = APIRouter(route_class=Route, tags=["materials"])
     limits = ImportArgs(max_hours=settings.max_source_hours, max_mb=settings.max_upload_mb)
 
@@ -115,49 +88,6 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         project = workspace.project(slug)
         options = SegmentOptions(**{**usual_options(project).model_dump(), **body.options})
         return job_fact(project, start_segment(project, body.source_ids, options))
-
-    @router.post("/projects/{slug}/transcribe", status_code=202)
-    def transcribe(slug: str, body: TranscribeArgs) -> Fact:
-        """Have a model write down what is said in the clips. Gives the job."""
-        project = workspace.project(slug)
-        return job_fact(project, start_transcribe(project, body))
-
-    @router.get("/projects/{slug}/clips")
-    def list_clips(
-        slug: str,
-        state: Literal["all", "new", "approved", "rejected", "usable", "low", "untranscribed", "flagged"] = "all",
-        source_id: str = "",
-        search: str = "",
-        sort: Literal["time", "confidence", "length", "mismatch", "edited"] = "time",
-        offset: Offset = 0,
-        limit: Limit = 100,
-    ) -> Page:
-        """Clips of a project."""
-        store, clips = workspace.project(slug).store, ClipFilter(state, source_id, search, sort)
-        matches = store.clips(clips, offset, limit)
-        return Page(items=[clip_fact(clip) for clip in matches], offset=offset, total=store.count(clips))
-
-    @router.get("/projects/{slug}/clips/{clip}")
-    def read_clip(slug: str, clip: str) -> Fact:
-        """One clip."""
-        return clip_fact(workspace.project(slug).store.clip(clip))
-
-    @router.get("/projects/{slug}/clips/{clip}/audio", response_class=FileResponse)
-    def clip_audio(slug: str, clip: str) -> FileResponse:
-        """A clip's sound, WAV."""
-        project = workspace.project(slug)
-        return sound(project.clip_file(project.store.clip(clip).id))
-
-    @router.patch("/projects/{slug}/clips/{clip}")
-    def change_clip(slug: str, clip: str, body: ClipChange) -> Fact:
-        """Correct a clip's text, approve or reject it."""
-        return clip_fact(workspace.project(slug).store.edit_clip(clip, **body.model_dump(exclude_none=True)))
-
-    @router.patch("/projects/{slug}/clips")
-    def change_clips(slug: str, body: ClipsChange) -> Fact:
-        """The same change on several clips, undone as one."""
-        changes = body.model_dump(exclude_none=True, exclude={"ids"})
-        return {"changed": workspace.project(slug).store.edit_clips(body.ids, **changes)}
 
     @router.get("/projects/{slug}/datasets")
     def list_datasets(slug: str, offset: Offset = 0, limit: Limit = 100) -> Page:

@@ -17,7 +17,8 @@ from core.jobs.job import Job
 from core.project.workspace import Workspace
 from core.settings import Settings
 from ui.http.api import in_threads
-from ui.http.api.rest.route import NO_STORE, Route, event
+from ui.http.api.problem import NO_STORE
+from ui.http.api.rest.route import Route, event
 from ui.http.api.rest.shape import Fact, Limit, Offset, Page, job_fact, page, project_fact
 
 _LOOK_S = 0.5

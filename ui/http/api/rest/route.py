@@ -19,13 +19,12 @@ from starlette.requests import ClientDisconnect
 
 from core.errors import UserError
 from ui.http.api import in_threads
-from ui.http.api.problem import problem_of
+from ui.http.api.problem import NO_STORE, PROBLEM, problem_of
 from ui.http.api.rest.idempotency import Answers
 from ui.http.upload_room import UploadRefusal, announced_bytes, is_upload
 
 log = logging.getLogger("voicewright.api")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-NO_STORE = {"Cache-Control": "no-store"}
 _LONGEST_KEY = 200
 
 
@@ -91,7 +90,7 @@ def problem(error: Exception) -> JSONResponse:
     elif isinstance(error, HTTPException):
         error = _bad_request("body", str(error.detail))
     status, body = problem_of(error)
-    return JSONResponse(body, status, NO_STORE, "application/problem+json")
+    return JSONResponse(body, status, NO_STORE, PROBLEM)
 
 
 def _bad_request(place: str, reason: str) -> UserError:

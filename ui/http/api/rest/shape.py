@@ -9,17 +9,21 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Query
 from pydantic import BaseModel
 
+from core.clips.transcripts import Transcript
 from core.dataset.freeze import DatasetInfo
 from core.errors import without_folders
 from core.evaluation.scorecard import Row, Scorecard
 from core.evaluation.statistics import Estimate
 from core.jobs.job import Job
 from core.jobs.view import JobView
+from core.project.conflicts import stamp
 from core.project.records import Clip, Source, Vote
 from core.project.workspace import Project
+from core.reasons import original_words
 from core.synthesis.exports import Export
 from core.synthesis.saved_voices import SavedVoice
 from core.synthesis.start import Take
+from core.synthesis.voice_picture import jpeg_of
 from core.synthesis.voices import NamedVoice, language_of
 from core.training.run import RunView
 
@@ -54,8 +58,26 @@ def source_fact(source: Source) -> Fact:
 
 
 def clip_fact(clip: Clip) -> Fact:
-    """A clip."""
-    return {**asdict(clip), "seconds": clip.seconds}
+    """A clip; ``stamp`` is another when its text or status is."""
+    return {**asdict(clip), "seconds": clip.seconds, "stamp": stamp(clip)}
+
+
+def transcript_fact(transcript: Transcript) -> Fact:
+    """What is said in a clip; ``heard`` is what each recogniser heard, the first one's first; times are in seconds of
+    the recording."""
+    clip, readings = transcript.clip, []
+    if clip.confidence is not None:
+        readings.append({"text": clip.raw_text, "confidence": clip.confidence})
+    if clip.checked:
+        readings.append({"text": clip.second_text, "mismatch": clip.mismatch})
+    names = ("source_id", "start_s", "end_s", "language", "status", "text")
+    return {
+        "clip": clip.id,
+        **{name: getattr(clip, name) for name in names},
+        "stamp": stamp(clip),
+        "heard": readings,
+        "words": [asdict(word) for word in transcript.words],
+    }
 
 
 def dataset_fact(info: DatasetInfo) -> Fact:
@@ -67,7 +89,7 @@ def job_fact(project: Project, job: Job, view: JobView | None = None) -> Fact:
     """A job as it stands; ``error`` is why it failed, as a problem says it."""
     view = view or job.read()
     names = ("id", "kind", "title", "status", "stage", "done", "total", "eta_s", "created_at", "started_at")
-    error = {"code": view.code, "title": view.text, "hint": view.hint} if view.code else None
+    error = _failure(view.code, view.text, view.hint, view.values) if view.code else None
     return {
         "project": project.slug,
         **{name: getattr(view, name) for name in names},
@@ -75,8 +97,14 @@ def job_fact(project: Project, job: Job, view: JobView | None = None) -> Fact:
         "place": view.place,
         "result": {name: _told(value) for name, value in view.result.items()},
         "error": error,
-        "warnings": [{"code": warning.code, "title": warning.text, "hint": warning.hint} for warning in view.warnings],
+        "warnings": [_failure(warning.code, warning.text, warning.hint, warning.values) for warning in view.warnings],
     }
+
+
+def _failure(code: str, text: str, hint: str, values: Fact) -> Fact:
+    """``words`` are those of programs themselves, where the sentence puts them into others."""
+    words = [without_folders(line) for line in original_words(values)]
+    return {"code": code, "title": text, "hint": hint, "words": words}
 
 
 def run_fact(project: Project, job: Job, run: RunView) -> Fact:
@@ -129,7 +157,7 @@ def vote_fact(vote: Vote) -> Fact:
 def saved_voice_fact(voice: SavedVoice) -> Fact:
     """A voice that was saved under a name, as it may be changed."""
     fact = asdict(voice)
-    return {**fact, "picture": bool(fact["picture"])}
+    return {**fact, "picture": bool(jpeg_of(voice.picture))}
 
 
 def voice_fact(voice: NamedVoice) -> Fact:

@@ -145,8 +145,8 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         """Make a long text; each sentence becomes a line."""
         project = workspace.project(slug)
         fields: dict[str, Any] = body.model_dump(exclude={"text", "name", "voice"})
-        made = start.create(project, body.text, body.name, voice=voice_id(slug, body.voice), **fields)
-        return text_fact(project, made)
+        document = start.create(project, body.text, body.name, voice=voice_id(slug, body.voice), **fields)
+        return text_fact(project, document)
 
     @router.get(base + "/{text}")
     def get_text(slug: str, text: str) -> Fact:
@@ -192,8 +192,8 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         """Change a line, or choose the take that stands for it. Several sentences make several lines of it."""
         project = workspace.project(slug)
         fields = body.model_dump(exclude_unset=True, exclude={"text"})
-        changed = states(project, changes.change_line(project, text, line, text=body.text, **fields))
-        return next((line_fact(row) for row in changed if row.line.id == line), {})
+        rows = states(project, changes.change_line(project, text, line, text=body.text, **fields))
+        return next((line_fact(row) for row in rows if row.line.id == line), {})
 
     @router.post(base + "/{text}/speak", status_code=202)
     def speak_text(slug: str, text: str, body: Speaking) -> Fact:

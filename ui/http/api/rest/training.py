@@ -170,8 +170,8 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
     @router.get("/projects/{slug}/runs/{run}/scores")
     def read_scores(slug: str, run: str) -> Fact:
         """How its checkpoints, the base (step 0) and the real voice measure, and which of them to keep."""
-        asked = run_of(slug, run)
-        return scorecard_fact(scorecard(asked.project, asked))
+        target = run_of(slug, run)
+        return scorecard_fact(scorecard(target.project, target))
 
     @router.post("/projects/{slug}/runs/{run}/scores", status_code=202)
     def start_scores(slug: str, run: str) -> Fact:
@@ -182,12 +182,12 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
     @router.post("/projects/{slug}/runs/{run}/{do}", status_code=202)
     def ask_run(slug: str, run: str, do: Literal["stop", "pause", "resume", "save", "sample"]) -> Fact:
         """Ask something of a run. `resume` ends a pause, or goes on with a run that has ended."""
-        asked = run_of(slug, run)
-        if do == "resume" and not asked.job.alive():
-            resume(asked.project, run, wait=True)
+        target = run_of(slug, run)
+        if do == "resume" and not target.job.alive():
+            resume(target.project, run, wait=True)
         else:
-            getattr(asked, do)()
-        return _fact(asked)
+            getattr(target, do)()
+        return _fact(target)
 
     @router.get("/projects/{slug}/runs/{run}/metrics")
     def run_metrics(slug: str, run: str) -> Fact:
@@ -205,8 +205,8 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
     @router.delete("/projects/{slug}/runs/{run}/checkpoints/{step}", status_code=204)
     def delete_checkpoint(slug: str, run: str, step: int) -> Response:
         """Move a checkpoint to the trash."""
-        asked = run_of(slug, run)
-        discard_checkpoint(asked.project, CheckpointRef(run, step), f"{asked.title} · {step}")
+        target = run_of(slug, run)
+        discard_checkpoint(target.project, CheckpointRef(run, step), f"{target.title} · {step}")
         return Response(status_code=204)
 
     @router.get("/projects/{slug}/runs/{run}/samples")
@@ -237,8 +237,8 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
     @router.post("/projects/{slug}/pairs/{pair}/vote", status_code=201)
     def vote(slug: str, pair: str, body: Ballot) -> Fact:
         """Vote, and learn which checkpoints were heard."""
-        told = pairs.vote(workspace.project(slug), pair, body.choice)
-        return {"pair": told.pair_id, "left": told.left.name, "right": told.right.name, "winner": told.winner}
+        vote = pairs.vote(workspace.project(slug), pair, body.choice)
+        return {"pair": vote.pair_id, "left": vote.left.name, "right": vote.right.name, "winner": vote.winner}
 
     @router.get("/projects/{slug}/votes")
     def list_votes(slug: str, offset: Offset = 0, limit: Limit = 100) -> Page:
@@ -249,13 +249,13 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
     @router.get("/projects/{slug}/ranking")
     def ranking(slug: str) -> Fact:
         """How the checkpoints stand by the votes."""
-        told = table(workspace.project(slug))
+        report = table(workspace.project(slug))
         rows = [
             {"checkpoint": row.checkpoint.name, "wins": row.wins, "losses": row.losses, "ties": row.ties}
-            for row in told.rows
+            for row in report.rows
         ]
-        winner = told.winner.name if told.winner else None
-        return {"items": rows, "votes": told.votes, "winner": winner, "votes_left": told.votes_left}
+        winner = report.winner.name if report.winner else None
+        return {"items": rows, "votes": report.votes, "winner": winner, "votes_left": report.votes_left}
 
     return router
 

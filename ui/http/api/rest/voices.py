@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, Field
 
@@ -10,12 +12,16 @@ from core.errors import UserError
 from core.evaluation.scorecard import recommended
 from core.jobs.args.speech import ExportArgs, SynthesizeArgs
 from core.project.workspace import Project, Workspace
+from core.report.adapter import adapter_files
 from core.settings import Settings
+from core.sources.voice_import import Arrival, bring_in_zip
 from core.synthesis.exports import exports
-from core.synthesis.saved_voices import change_voice, discard_voice, save_voice, saved_voices
+from core.synthesis.saved_voices import change_voice, discard_voice, save_voice, saved_voice, saved_voices
 from core.synthesis.start import remove_take, start_export, start_speak, takes
+from core.synthesis.voice_picture import jpeg_of, start_picture
 from core.synthesis.voices import NamedVoice, named_voice, named_voices, speakers, unknown_voice
-from ui.http.api.rest.materials import sound
+from ui.http.api import in_threads
+from ui.http.api.rest.materials import received, sound
 from ui.http.api.rest.route import Route
 from ui.http.api.rest.shape import (
     Fact,
@@ -29,6 +35,8 @@ from ui.http.api.rest.shape import (
     take_fact,
     voice_fact,
 )
+from ui.http.api.rest.uploads import UploadId
+from ui.http.audio_routes import zip_files, zip_stream, zipped
 
 
 class Speech(BaseModel):
@@ -115,6 +123,57 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         discard_voice(workspace.project(slug), voice)
         return Response(status_code=204)
 
+    @router.get("/projects/{slug}/voices/{voice}/picture", response_class=Response)
+    def picture(slug: str, voice: str) -> Response:
+        """A saved voice's picture, JPEG."""
+        image = jpeg_of(saved_voice(workspace.project(slug), voice).picture)
+        if not image:
+            raise UserError("voice.picture_missing", "This voice has no picture.", "Send one.")
+        return Response(image, media_type="image/jpeg", headers={"X-Content-Type-Options": "nosniff"})
+
+    @router.post("/projects/{slug}/voices/{voice}/picture", status_code=202)
+    async def set_picture(
+        request: Request,
+        slug: str,
+        voice: str,
+        name: Annotated[str, Query(max_length=200)] = "picture",
+        upload: UploadId = "",
+    ) -> Fact:
+        """Give a saved voice a picture: the image is the body of the request, or an `upload`. Gives the job."""
+        project = await in_threads.run(lambda: workspace.project(slug))
+        async with received(request, workspace, name, upload) as (path, plain):
+            return await in_threads.run(lambda: job_fact(project, start_picture(project, voice, path, plain)))
+
+    @router.delete("/projects/{slug}/voices/{voice}/picture", status_code=204)
+    def delete_picture(slug: str, voice: str) -> Response:
+        """Take a saved voice's picture away."""
+        change_voice(workspace.project(slug), voice, picture="")
+        return Response(status_code=204)
+
+    @router.get("/projects/{slug}/voices/{voice}/adapter", response_class=Response)
+    def adapter(slug: str, voice: str) -> Response:
+        """What a saved voice has learnt, without its base, ZIP."""
+        project = workspace.project(slug)
+        saved = saved_voice(project, voice)
+        if saved.checkpoint is None:
+            raise UserError(
+                "voice.no_adapter",
+                "“{name}” speaks with a base model alone, or was brought in: it has no adapter.",
+                "Export it whole.",
+                name=saved.name,
+            )
+        return zipped(zip_files(adapter_files(project, saved)), f"{saved.id}-adapter")
+
+    @router.post("/projects/{slug}/imports", status_code=202)
+    async def bring_in(
+        request: Request, slug: str, name: Annotated[str, Query(max_length=200)] = "voice.zip", upload: UploadId = ""
+    ) -> Fact:
+        """Bring in a voice or an adapter: its zip is the body of the request, or an `upload`. Gives the job."""
+        project = await in_threads.run(lambda: workspace.project(slug))
+        arrival = Arrival(workspace, project, device=settings.device)
+        async with received(request, workspace, name, upload) as (path, plain):
+            return await in_threads.run(lambda: job_fact(project, bring_in_zip(arrival, path, plain)))
+
     @router.get("/projects/{slug}/takes")
     def list_takes(slug: str, offset: Offset = 0, limit: Limit = 100) -> Page:
         """What was spoken and kept, the newest first."""
@@ -153,12 +212,19 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
         """Exported voices, the newest first."""
         return page(exports(workspace.project(slug)), export_fact, offset, limit)
 
+    @router.get("/projects/{slug}/exports/{export}", response_class=Response)
+    def download(slug: str, export: str) -> Response:
+        """An exported voice, ZIP."""
+        for folder in (entry.folder for entry in exports(workspace.project(slug)) if entry.id == export):
+            return zipped(zip_stream(folder), export)
+        raise UserError("voice.export_missing", "This export is no longer there.", "List what there is again.")
+
     @router.post("/projects/{slug}/exports", status_code=202)
     def export(slug: str, body: NewExport) -> Fact:
         """Export a voice. Gives the job."""
         voice = voice_of(slug, body.voice)
-        saved = voice.choice.saved
-        name = body.name or (saved.name if saved else "")
+        voice_file = voice.choice.saved
+        name = body.name or (voice_file.name if voice_file else "")
         args = voice.choice.wish(ExportArgs, name=name, device=settings.device)
         return job_fact(voice.project, start_export(voice.project, args))
 

@@ -46,8 +46,8 @@ def act_on_text(page: Page, project: Project, evt: Any) -> bool:
 
 def new_text(project: Project, text: str, name: str, voice: str, language: str) -> str:
     """Make a long text; returns HTML that leads to it."""
-    made = start.create(project, text, name, voice=voice, language=language)
-    return html.arrive(f"{MODE}&doc={made.id}&page=&lines=&as=", made.id)
+    document = start.create(project, text, name, voice=voice, language=language)
+    return html.arrive(f"{MODE}&doc={document.id}&page=&lines=&as=", document.id)
 
 
 def _speak(page: Page, project: Project, document: Document, evt: Any) -> None:
@@ -86,7 +86,7 @@ def _line_speed(page: Page, project: Project, document: Document, evt: Any) -> N
 
 
 def _manner(page: Page, project: Project, document: Document, evt: Any) -> None:
-    fields = {name: typed for name, typed in json.loads(evt.value).items() if str(typed).strip()}
+    fields = {name: value for name, value in json.loads(evt.value).items() if str(value).strip()}
     settings = {
         name: _number(fields[name]) for name in speaking_options(project.info.engine).model_fields if name in fields
     }

@@ -42,11 +42,11 @@ def head(t: Translator, document: Document, place: Place) -> str:
     back = html.place(f"← {t('studio.all_texts')}", f"{MODE}&doc=&page=&lines=&as=")
     undo = _history(t, "undo-text", t("common.undo"), bool(document.past))
     redo = _history(t, "redo-text", t("studio.redo"), bool(document.future))
-    whole = html.place(t("studio.whole"), "as=" if place.is_whole else "as=text", is_pressed=place.is_whole)
+    link = html.place(t("studio.whole"), "as=" if place.is_whole else "as=text", is_pressed=place.is_whole)
     name = html.title_field("rename-text", document.id, document.name, t("studio.name"))
     return (
         f'<div class="vw-row">{back}</div><div class="vw-spread vw-text-head">{name}'
-        f'<span class="vw-row">{undo}{redo}{whole}</span></div>'
+        f'<span class="vw-row">{undo}{redo}{link}</span></div>'
     )
 
 
@@ -80,25 +80,26 @@ def work(t: Translator, project: Project, document: Document, rows: Sequence[Lin
         html.number(t.number(total.doubtful), t("studio.number_doubtful"), "warn" if total.doubtful else ""),
         html.number(t.length(total.seconds), t("studio.number_length")),
     )
-    why = html.reason(in_line(t, project) if not reason else "")
+    reason_line = html.reason(in_line(t, project) if not reason else "")
     along = (
         f'<label class="vw-tick"><input type="checkbox" data-play-along="{first}" checked>'
         f"<span>{html.e(t('studio.along'))}</span></label>"
     )
-    return f'{numbers}<div class="vw-row">{button}{along}</div>{why}{_panel(t, job)}'
+    row = f'<div class="vw-row">{button}{along}</div>'
+    return f'<div class="vw-text-numbers">{numbers}</div>{row}{reason_line}{_panel(t, job)}'
 
 
 def _panel(t: Translator, job: Job | None) -> str:
     if job is None:
         return ""
     view = job.read()
-    spoken, failed, doubtful = (view.count(name) for name in ("spoken", "failed", "doubtful"))
-    done = t("studio.done", spoken=t.number(spoken))
-    if doubtful or failed:
-        done += " " + t("studio.done_doubtful", count=t.number(doubtful + failed))
-    look = html.place(t("studio.look"), "lines=doubtful&page=&as=") if doubtful or failed else ""
+    spoken_count, failed_count, doubtful_count = (view.count(name) for name in ("spoken", "failed", "doubtful"))
+    line = t("studio.done", spoken=t.number(spoken_count))
+    if doubtful_count or failed_count:
+        line += " " + t("studio.done_doubtful", count=t.number(doubtful_count + failed_count))
+    look = html.place(t("studio.look"), "lines=doubtful&page=&as=") if doubtful_count or failed_count else ""
     return job_panel(
-        t, job, done_text=done, next_step=look, resume=view.status in ("failed", "cancelled", "interrupted")
+        t, job, done_text=line, next_step=look, resume=view.status in ("failed", "cancelled", "interrupted")
     )
 
 
@@ -109,7 +110,8 @@ def player(t: Translator, project: Project, document: Document, total: Overview)
     return (
         f'<div class="vw-player{idle}" data-key="player-{html.e(document.id)}"'
         f' data-list="{html.e(next_line_url(project.slug, document.id))}"{notes}>'
-        f'<button type="button" class="vw-btn" data-play-text>▶▶ {html.e(t("studio.play_all"))}</button>'
+        f'<button type="button" class="vw-btn" data-play-text>▶▶'
+        f' <span class="vw-word">{html.e(t("studio.play_all"))}</span></button>'
         f'<audio controls preload="none" data-own aria-label="{html.e(t("studio.player"))}"></audio>'
         '<span class="vw-dim vw-now"></span></div>'
     )
@@ -125,7 +127,7 @@ def settings(t: Translator, project: Project, document: Document, choices: list[
             document.language,
         ),
     ]  # fmt: skip
-    voice = f'<div class="vw-halves vw-tight">{"".join(parts)}</div>'
+    voice = f'<div class="vw-halves vw-tight vw-narrow">{"".join(parts)}</div>'
     return voice + html.details(t("studio.manner"), _manner(t, project, document) + _pauses(t, document))
 
 
@@ -135,9 +137,7 @@ def _manner(t: Translator, project: Project, document: Document) -> str:
     seed = t("studio.seed_help")
     fields = [_number(t("speak.seed"), "seed", document.seed, 0, 2**31 - 1, 1, seed, usual["seed"])]
     for name, field in options.model_fields.items():
-        bounds = {
-            bound: getattr(rule, bound) for rule in field.metadata for bound in ("ge", "le") if hasattr(rule, bound)
-        }
+        bounds = {edge: getattr(rule, edge) for rule in field.metadata for edge in ("ge", "le") if hasattr(rule, edge)}
         step = 1 if field.annotation is int else 0.05
         label, help_ = t.get(f"speaking.{name}", name), t.get(f"speaking.{name}_help", "")
         value = document.settings.get(name)
@@ -251,13 +251,13 @@ def _select(label: str, do: str, choices: list[tuple[str, str]], current: str) -
 
 
 def _number(
-    label: str, name: str, value: Any, least: Any, most: Any, step: float, help_: str, usual: Any = None
+    label: str, name: str, value: Any, lowest: Any, highest: Any, step: float, help_: str, usual: Any = None
 ) -> str:
     """A field for a number; one with a ``usual`` value may stay empty, and shows that then.
 
     With all digits of a seed: what is shown is what the form sends.
     """
-    bounds = "".join(f' {key}="{bound}"' for key, bound in (("min", least), ("max", most)) if bound is not None)
+    bounds = "".join(f' {key}="{limit}"' for key, limit in (("min", lowest), ("max", highest)) if limit is not None)
     hint = f'<small class="vw-dim">{html.e(help_)}</small>' if help_ else ""
     empty = "required" if usual is None else f'placeholder="{usual:.10g}"'
     return (

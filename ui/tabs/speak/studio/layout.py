@@ -63,34 +63,34 @@ class Studio:
     def shown(self, project: Project | None, query: str) -> Updates:
         """What the panels show at this place; nothing where the studio is not open."""
         place = Place.of(query)
-        nothing: Updates = {**dict.fromkeys(self.panels, ""), self.drop: gr.update(visible=False)}
+        empty: Updates = {**dict.fromkeys(self.panels, ""), self.drop: gr.update(visible=False)}
         if project is None or not place.is_studio:
-            return nothing
+            return empty
         t, document = self.page.t, place.document(project)
         if document is None:
-            gone = html.notice(t("studio.gone"), "warn") if place.doc else ""
+            notice = html.notice(t("studio.gone"), "warn") if place.doc else ""
             return {
-                **nothing,
-                self.head: gone + new_text_form(t, self.setup(project, query)),
+                **empty,
+                self.head: notice + new_text_form(t, self.setup(project, query)),
                 self.drop: gr.update(visible=True),
                 self.rows: import_panel(t, project) + shelf(t, project),
             }
         rows = states(project, document)
         total, choices = overview(rows), voices(project)
         lines = filters(t, total, place) + line_rows(t, project, document, rows, place, desk.names_in_marks(choices))
-        named = [(choice.id, self.name_of(choice)) for choice in choices]
-        if document.voice not in [id_ for id_, _ in named]:
-            named.insert(0, (document.voice, t("studio.voice_gone" if document.voice else "studio.voice_usual")))
+        lines += desk.tidying(t, project, document)
+        names = [(choice.id, self.name_of(choice)) for choice in choices]
+        if document.voice not in [id_ for id_, _ in names]:
+            names.insert(0, (document.voice, t("studio.voice_gone" if document.voice else "studio.voice_usual")))
         return {
             self.drop: gr.update(visible=False),
             self.head: desk.head(t, document, place),
             self.work: desk.work(t, project, document, rows),
             self.player: desk.player(t, project, document, total),
             self.rows: desk.whole_text(t, document) if place.is_whole else lines,
-            self.tools: desk.settings(t, project, document, named)
+            self.tools: desk.settings(t, project, document, names)
             + desk.pronunciation_list(t, project, document)
-            + outputs(t, project, document, total)
-            + desk.tidying(t, project, document),
+            + outputs(t, project, document, total),
         }
 
     def ticked(self, project: Project, query: str) -> Updates:

@@ -46,15 +46,20 @@ def line_rows(
     t: Translator, project: Project, document: Document, rows: Sequence[LineState], place: Place, names: Sequence[str]
 ) -> str:
     """A page of lines; ``names`` are those of voices that may be given to one."""
-    shown = [row for row in rows if row.is_among(place.filter)]
-    if not shown:
+    visible = [row for row in rows if row.is_among(place.filter)]
+    if not visible:
         sentence = t("studio.nothing_doubtful") if place.filter else t("studio.no_lines")
         return f'<div class="vw-empty"><p>{html.e(sentence)}</p></div>'
-    number = min(place.page, -(-len(shown) // PER_PAGE))
-    part = shown[(number - 1) * PER_PAGE : number * PER_PAGE]
+    number = min(place.page, -(-len(visible) // PER_PAGE))
+    part = visible[(number - 1) * PER_PAGE : number * PER_PAGE]
     keys = Keys(project, document)
-    items = "".join(_row(t, project, document, row, names, _usual_speed(keys, row.line)) for row in part)
-    return f'<ol class="vw-lines">{items}</ol>{pages(t, number, len(shown), PER_PAGE)}'
+    items, missing = "", ""  # of lines in a row that lack the same voice, the first says so
+    for row in part:
+        name = row.line.voice if row.state == "no_voice" else ""
+        fault = "" if name and name == missing else _failure(t, row)
+        items += _row(t, project, document, row, names, _usual_speed(keys, row.line), fault)
+        missing = name
+    return f'<ol class="vw-lines">{items}</ol>{pages(t, number, len(visible), PER_PAGE)}'
 
 
 def _usual_speed(keys: Keys, line: Line) -> float:
@@ -63,7 +68,13 @@ def _usual_speed(keys: Keys, line: Line) -> float:
 
 
 def _row(
-    t: Translator, project: Project, document: Document, row: LineState, names: Sequence[str], usual_speed: float
+    t: Translator,
+    project: Project,
+    document: Document,
+    row: LineState,
+    names: Sequence[str],
+    usual_speed: float,
+    fault: str,
 ) -> str:
     line, number = row.line, t.number(row.number)
     text = line_text(line)
@@ -77,35 +88,46 @@ def _row(
     facts = [line.voice] if line.voice else []
     if row.chosen:
         facts.append(f"{t.number(row.chosen.seconds, 1)} s")
-    about = f'<span class="vw-dim">{html.e(" · ".join(facts))}</span>' if facts else ""
+    about = f' <span class="vw-dim">· {html.e(" · ".join(facts))}</span>' if facts else ""
     style = "heading" if line.heading else "paragraph" if line.ends_paragraph else ""
     return (
         f'<li class="vw-said {row.state} {style}" data-key="line-{line.id}" data-number="{row.number}">'
         f'<span class="vw-no">{number}</span><div class="vw-saying">{field}'
-        f'<div class="vw-row vw-facts">{state}{about}{_buttons(t, project, document, row)}'
-        f"{_more(t, row, names, usual_speed)}</div>{_doubt(t, row)}{_failure(t, row)}</div></li>"
+        f'<div class="vw-row vw-facts">{_play(t, project, document, row)}'
+        f'<span class="vw-state">{state}{about}</span>{_buttons(t, row)}</div>'
+        f"{_more(t, project, document, row, names, usual_speed)}{_doubt(t, row)}{fault}</div></li>"
     )
 
 
-def _buttons(t: Translator, project: Project, document: Document, row: LineState) -> str:
+def _play(t: Translator, project: Project, document: Document, row: LineState) -> str:
+    if row.chosen is None:
+        return ""
+    url = line_url(project.slug, document.id, row.chosen.id)
+    return (
+        f'<button type="button" class="vw-btn" data-play="{row.line.id}" data-url="{html.e(url)}"'
+        f' aria-label="{html.e(t("studio.play_line", number=t.number(row.number)))}">▶</button>'
+    )
+
+
+def _buttons(t: Translator, row: LineState) -> str:
     line, number = row.line, t.number(row.number)
-    buttons = []
-    if row.chosen:
-        url = line_url(project.slug, document.id, row.chosen.id)
-        buttons.append(
-            f'<button type="button" class="vw-btn" data-play="{line.id}" data-url="{html.e(url)}"'
-            f' aria-label="{html.e(t("studio.play_line", number=number))}">▶</button>'
-        )
-        if len(row.takes) > 1:
-            chips = "".join(_chip(t, project, document, row, place, take) for place, take in enumerate(row.takes, 1))
-            label = html.e(t("studio.takes_of", number=number))
-            buttons.append(f'<span class="vw-row vw-chips" role="group" aria-label="{label}">{chips}</span>')
-    if line.has_words:
-        again = t("studio.again") if row.chosen else t("studio.speak_line")
-        buttons.append(html.action(again, "again", str(line.id), style="quiet", title=f"{again}: {number}"))
+    buttons = ""
     if row.state == "doubtful":
-        buttons.append(html.action(t("studio.approve"), "approve", str(line.id), title=t("studio.approve_help")))
-    return "".join(buttons)
+        buttons += _button(t("studio.approve"), "approve", line.id, t("studio.approve_help"), "✓")
+    if row.chosen:
+        buttons += _button(t("studio.again"), "again", line.id, f"{t('studio.again')}: {number}", "↻")
+    elif line.has_words:
+        label = t("studio.speak_line")
+        buttons += html.action(label, "again", str(line.id), style="quiet", title=f"{label}: {number}")
+    return buttons
+
+
+def _button(label: str, do: str, id_: int, title: str, icon: str) -> str:
+    """A button that shows its ``icon`` in place of its words where there is little room."""
+    return (
+        f'<button type="button" class="vw-btn quiet vw-iconic" data-icon="{icon}" data-do="{do}" data-id="{id_}"'
+        f' title="{html.e(title)}"><span class="vw-word">{html.e(label)}</span></button>'
+    )
 
 
 def _chip(t: Translator, project: Project, document: Document, row: LineState, place: int, take: LineTake) -> str:
@@ -135,15 +157,26 @@ def _failure(t: Translator, row: LineState) -> str:
     return html.notice(t.error(failure.code, failure.text, failure.hint, failure.values), "bad")
 
 
-def _more(t: Translator, row: LineState, names: Sequence[str], usual_speed: float) -> str:
-    """Who says the line, which take is its first, and how fast."""
+def _more(
+    t: Translator, project: Project, document: Document, row: LineState, names: Sequence[str], usual_speed: float
+) -> str:
+    """Which of its takes stands for the line, who says it, and how fast; closed until asked for."""
     line = row.line
     if not line.has_words:
         return ""
-    others = [name for name in dict.fromkeys([line.voice, *names]) if name]
+    chips, label = "", t("studio.line_more")
+    if len(row.takes) > 1:
+        buttons = "".join(_chip(t, project, document, row, place, take) for place, take in enumerate(row.takes, 1))
+        about = t("studio.takes_of", number=t.number(row.number))
+        label = t("studio.line_more_takes", count=t.number(len(row.takes)))
+        chips = (
+            f'<div class="vw-row vw-chips" role="group" aria-label="{html.e(about)}">'
+            f'<span class="vw-dim">{html.e(about)}</span>{buttons}</div>'
+        )
+    rest = [name for name in dict.fromkeys([line.voice, *names]) if name]
     options = "".join(
         f'<option value="{html.e(name)}"{" selected" if name == line.voice else ""}>{html.e(name)}</option>'
-        for name in others
+        for name in rest
     )
     usual = f'<option value=""{"" if line.voice else " selected"}>{html.e(t("studio.voice_of_text"))}</option>'
     speed = line.settings.get("speed", "")
@@ -155,4 +188,7 @@ def _more(t: Translator, row: LineState, names: Sequence[str], usual_speed: floa
         f'<input type="number" data-do="line-speed" data-id="{line.id}" min="0.25" max="4" step="0.05"'
         f' value="{value}" placeholder="{usual_speed:g}"></label>'
     )
-    return html.details(t("studio.line_more"), f'<div class="vw-fields">{fields}</div>')
+    return (
+        f'<details class="vw-details"><summary class="vw-iconic" data-icon="⋯" title="{html.e(label)}">'
+        f'<span class="vw-word">{html.e(label)}</span></summary>{chips}<div class="vw-fields">{fields}</div></details>'
+    )

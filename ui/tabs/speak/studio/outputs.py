@@ -27,15 +27,15 @@ def outputs(t: Translator, project: Project, document: Document, total: Overview
     elif is_running:
         reason = t("studio.files_running")
     ticks = "".join(_tick(t, format) for format in FORMATS)
-    left = ""
+    rest = ""
     if total.to_speak:
-        left = (
+        rest = (
             '<label class="vw-tick"><input type="checkbox" name="incomplete" value="1">'
             f"<span>{html.e(t('studio.incomplete', count=t.number(total.to_speak)))}</span></label>"
         )
     off = f' disabled title="{html.e(reason)}"' if reason else ""
     form = (
-        f'<form data-key="files" data-do="write-files"><div class="vw-halves vw-tight">{ticks}</div>{left}'
+        f'<form data-key="files" data-do="write-files"><div class="vw-halves vw-tight">{ticks}</div>{rest}'
         f'<button type="submit" class="vw-btn primary"{off}>{html.e(t("studio.write"))}</button>{html.reason(reason)}'
         "</form>"
     )

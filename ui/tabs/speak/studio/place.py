@@ -58,6 +58,6 @@ def too_long(t: Translator) -> str:
 
 def mode_switch(t: Translator, is_studio: bool) -> str:
     """The two ways to speak: a text as it is typed, and long ones in the studio."""
-    one = html.place(t("studio.mode_one"), "mode=&doc=&page=&lines=&as=", is_pressed=not is_studio)
-    many = html.place(t("studio.mode_studio"), f"{MODE}&doc=&page=&lines=&as=", is_pressed=is_studio)
-    return f'<div class="vw-row vw-modes" role="group" aria-label="{html.e(t("studio.modes"))}">{one}{many}</div>'
+    brief = html.place(t("studio.mode_one"), "mode=&doc=&page=&lines=&as=", is_pressed=not is_studio)
+    studio = html.place(t("studio.mode_studio"), f"{MODE}&doc=&page=&lines=&as=", is_pressed=is_studio)
+    return f'<div class="vw-row vw-modes" role="group" aria-label="{html.e(t("studio.modes"))}">{brief}{studio}</div>'

@@ -38,12 +38,14 @@ def import_panel(t: Translator, project: Project) -> str:
     if job is None:
         return ""
     result = job.read().result
-    made = str(result.get("document", ""))
-    is_there = any(text.id == made for text in documents(project))
+    document_id = str(result.get("document", ""))
+    is_there = any(text.id == document_id for text in documents(project))
     if job.read().status == "done" and not is_there:
         return ""
-    done = t("studio.import_done", name=result.get("name", ""), count=t.number(job.read().count("lines")))
-    return job_panel(t, job, done_text=done, next_step=html.place(t("studio.open"), f"{MODE}&doc={made}&page=&lines="))
+    line = t("studio.import_done", name=result.get("name", ""), count=t.number(job.read().count("lines")))
+    return job_panel(
+        t, job, done_text=line, next_step=html.place(t("studio.open"), f"{MODE}&doc={document_id}&page=&lines=")
+    )
 
 
 def shelf(t: Translator, project: Project) -> str:
@@ -88,10 +90,6 @@ def _is_speaking(project: Project, text: Document) -> bool:
 def _marks_help(t: Translator) -> str:
     rows = "".join(
         f"<li><code>{html.e(mark)}</code> {html.e(t(f'studio.mark_{name}'))}</li>"
-        for mark, name in (
-            (t("studio.pause_mark"), "pause"),
-            (t("studio.voice_mark"), "voice"),
-            ("# …", "heading"),
-        )
+        for mark, name in ((t("studio.pause_mark"), "pause"), (t("studio.voice_mark"), "voice"), ("# …", "heading"))
     )
     return html.details(t("studio.marks"), f'<ul class="vw-bullets">{rows}</ul>')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from core.engines.xtts.text import numbers
+from core.spelling import numbers
 
 NUMBER = r"\d+(?:[.,]\d+)*"
 SOLID = ("zh", "ja")  # write without spaces
@@ -14,7 +14,7 @@ _POINT_LANGUAGES = ("en", "zh", "ja", "ko", "hi", "ar")  # write 3.5; the others
 
 
 class Amounts:
-    """Reads numbers and money of one language; ``words`` are those of ``spelling.yaml``."""
+    """Reads numbers and money of one language; ``words`` are those of ``words.yaml``."""
 
     def __init__(self, code: str, words: dict[str, Any]) -> None:
         self.code = code

@@ -1,4 +1,4 @@
-"""Numbers in words in the languages XTTS speaks: counting, order, decimals, digit by digit. Light; lower case."""
+"""Numbers in words by language: counting, order, decimals, digit by digit. Light; lower case."""
 
 from __future__ import annotations
 

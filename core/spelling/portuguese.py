@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from core.engines.xtts.text import numbers
-from core.engines.xtts.text.amounts import Amounts
+from core.spelling import numbers
+from core.spelling.amounts import Amounts
 
 _MONTHS = (
     *("janeiro", "fevereiro", "março", "abril", "maio", "junho"),
@@ -93,6 +93,14 @@ def spell(text: str, amounts: Amounts) -> str:
     """Numbers of a text that need to know the language written out; the rest is left to the rules of all languages."""
     text = re.sub(r"\b(US|U)\$", "US$", text)
     text = _roman(_NUMERO.sub("número ", text))
+    if any(map(str.isnumeric, text)):
+        text = _numbers(text, amounts)
+    for short, words in _SHORT.items():
+        text = re.sub(rf"(?<![\w/]){short}(?!\w)", words, text) if short in text else text
+    return text
+
+
+def _numbers(text: str, amounts: Amounts) -> str:
     text = _DIGITS.sub(_digits, text)
     text = re.sub(r"\b([2-6])[ªa]s?[ -]feira(s?)\b", _weekday, text, flags=re.IGNORECASE)
     text = _DATE.sub(_date, text)
@@ -108,10 +116,7 @@ def spell(text: str, amounts: Amounts) -> str:
     text = _ORDINAL.sub(_ordinal, text)
     text = re.sub("[½¼¾]", lambda match: f" {dict(zip('½¼¾', ('1/2', '1/4', '3/4'), strict=True))[match[0]]}", text)
     text = _FRACTION.sub(_fraction, text)
-    text = _FEMININE.sub(_with_noun, text)
-    for short, words in _SHORT.items():
-        text = re.sub(rf"(?<![\w/]){short}(?!\w)", words, text) if short in text else text
-    return text
+    return _FEMININE.sub(_with_noun, text)
 
 
 def _digits(match: re.Match[str]) -> str:

@@ -1,0 +1,1 @@
+"""Text normalization: numbers, amounts, dates, signs and abbreviations in words, by language."""
