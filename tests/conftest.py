@@ -125,6 +125,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest: whoever runs several at once would wait for the last of them alone."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.relative_to(TESTS).as_posix(), len(places)))
+    for item in items:
+        if item.get_closest_marker("browser"):
+            # A browser on two cores with four other tests may be late for once. What is wrong fails again, and the
+            # summary names what did not (-rR).
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def pytest_collection_finish() -> None:

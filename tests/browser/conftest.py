@@ -138,12 +138,17 @@ def server(servers: list[Server], tmp_path_factory: pytest.TempPathFactory) -> I
         servers.clear()
     if not servers:
         servers.append(Server(tmp_path_factory.mktemp("server") / "workspace"))
-    yield servers[0]
     workspace = Workspace(servers[0].workspace)
+    _clear(workspace)  # a request of the last test's page may have written since
+    yield servers[0]
     for project in workspace.projects():
         for job in project.all_jobs():
             job.force_stop()
             job.wait(10)
+    _clear(workspace)
+
+
+def _clear(workspace: Workspace) -> None:
     for folder in (workspace.projects_folder, workspace.models, workspace.trash, workspace.path / FOLDER):
         _remove(folder)
 

@@ -28,7 +28,7 @@ def test_a_click_puts_a_broken_project_aside_and_brings_records_back(server: Any
     page.locator(".toast-body", has_text=re.compile("damaged/projects/bruno")).wait_for()
     card.wait_for(state="detached")
     assert (workspace.path / "damaged" / "projects" / "bruno" / "project.db").exists()
-    page.goto(f"{server.url}/en/?project=ana&tab=sources")
+    page.goto(f"{server.url}/en/?project={whole.slug}&tab=sources")
     page.locator(".vw-damage article", has_text="records").wait_for()
     assert not page.locator("#page-sources").is_visible()
     page.locator("[data-do=restore-records]").click()
