@@ -136,7 +136,7 @@ def test_the_starter_is_trained_and_scored_and_of_a_harmed_run_nothing_is_kept(
     assert card.verdict.kind in ("keep", "base") and card.verdict.step == UPDATES
     assert recommended(project) == (CheckpointRef(run.id, UPDATES) if card.verdict.kind == "keep" else None)
     assert card.rows[1].gain is not None and not card.rows[1].gain.surely_below
-    harmed, card = scored_run(project, 10 * SETTINGS["learning_rate"])
+    harmed, card = scored_run(project, 30 * SETTINGS["learning_rate"])
     assert card.verdict.kind == "base" and recommended_step(project, harmed) is None
     assert card.rows[1].gain is not None and card.rows[1].gain.surely_below
     assert {"clear_less", "ends"} <= {reason.key for reason in card.verdict.reasons}
