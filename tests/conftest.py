@@ -221,26 +221,46 @@ def forked() -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[object]:
-    """A headless Chromium for the session."""
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The window of a headless Chromium for the session.
+
+    It has a profile on the disk, so that the page's scripts are loaded and compiled for one test and not for each: of a
+    context of its own Chromium keeps no compiled code.
+    """
     playwright = pytest.importorskip("playwright.sync_api")
     # By itself it asks at every frame, and has sixty of them drawn a second.
     playwright.Page.wait_for_function = functools.partialmethod(playwright.Page.wait_for_function, polling=50)
     if not Path(CHROMIUM).exists():
         pytest.skip(f"{CHROMIUM} is not installed (./launch.sh test installs it where it may)")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
+        context = driver.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"),
+            executable_path=CHROMIUM,
+            args=CHROMIUM_ARGUMENTS,
+            viewport={"width": 1280, "height": 900},
+            reduced_motion="reduce",
+        )
+        yield context
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def chromium(window: Any) -> Any:
+    """That Chromium itself, for windows of one's own."""
+    return window.browser
 
 
 @pytest.fixture(autouse=True)
 def _no_page_stays_open(request: pytest.FixtureRequest) -> Iterator[None]:
     """Close what a test leaves open: it would ask its server and draw, second for second, until the last test ends."""
     yield
-    chromium = request.node.funcargs.get("chromium")
-    for context in chromium.contexts if chromium else []:
-        if context.pages:
+    if "window" not in request.node.funcargs and "chromium" not in request.node.funcargs:
+        return
+    shared = request.getfixturevalue("window")
+    for page in shared.pages:
+        page.close()
+    for context in shared.browser.contexts:
+        if context is not shared and context.pages:
             context.close()
 
 

@@ -161,14 +161,6 @@ def _remove(folder: Path) -> None:
         assert time.monotonic() < end, f"{folder} stays"
 
 
-@pytest.fixture(scope="session")
-def window(chromium: Any) -> Iterator[Any]:
-    """A browser window that keeps what it has loaded of the page's scripts from one test to the next."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
-    yield context
-    context.close()
-
-
 @pytest.fixture
 def page(request: pytest.FixtureRequest, window: Any) -> Iterator[Any]:
     """A page that fails the test if its script breaks; it waits for the test module's ``PATIENCE_MS``."""
