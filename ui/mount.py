@@ -34,13 +34,15 @@ _DELETE_CACHE_S = (3600, 86400)
 # What a page needs of Gradio's own routes. Left out: its proxy, monitoring, deep links, run history, code editing, its
 # login, its API description, streams, functions of components, and the processing of recordings, which decodes.
 _GRADIO_PATHS = re.compile(
-    r"/(config|theme\.css|robots\.txt|favicon\.ico|manifest\.json|pwa_icon)?/?"
+    r"/(config|theme\.css|robots\.txt|favicon\.ico)?/?"
     r"|/(static|assets|svelte)/.*"
     r"|/gradio_api/(info|app_id|startup-events|cancel|reset|upload|upload_progress)/?"
     r"|/gradio_api/(queue/(join|data)|run/.+|heartbeat/[^/]+)",
     re.IGNORECASE,
 )
 _FILE = "/gradio_api/file="
+# Gradio's document names it at the root of the site, where nothing of ours lies, and perhaps somebody else's page.
+_MANIFEST_LINK = b'<link rel="manifest" href="/manifest.json" />'
 
 
 @contextlib.contextmanager
@@ -58,7 +60,10 @@ def _no_throwaway_apps() -> Iterator[None]:
 
 
 def _with_first_script(send: Send, scope: Scope, lang: str) -> Send:
-    """Put our first script into the document that is sent; what Gradio calls ``head`` comes after its own."""
+    """Put our first script into the document that is sent; what Gradio calls ``head`` comes after its own.
+
+    Its link to a manifest is left out.
+    """
     from ui import theme
 
     starts: list[Message] = []
@@ -76,7 +81,7 @@ def _with_first_script(send: Send, scope: Scope, lang: str) -> Send:
             return
         first = theme.first_script(lang) + address_check.script(scope, lang)
         script = f"<head><script>{first}</script>".encode()
-        document = bytes(body).replace(b"<head>", script, 1)
+        document = bytes(body).replace(b"<head>", script, 1).replace(_MANIFEST_LINK, b"")
         headers = MutableHeaders(raw=starts[0]["headers"])
         if "content-length" in headers:
             headers["content-length"] = str(len(document))
