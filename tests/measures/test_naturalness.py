@@ -17,11 +17,11 @@ def speech(prompts: Prompts) -> Samples:
     return read(prompts.recording, start_s, start_s + 4.7)[0]
 
 
-@pytest.mark.slow
 def test_the_score_is_the_packages_own(speech: Samples) -> None:
-    dnsmos = pytest.importorskip("speechmos.dnsmos")
-    theirs = dnsmos.run(speech, 16_000)["ovrl_mos"]
-    assert score(speech) == pytest.approx(theirs, abs=0.01)
+    """That of speechmos 0.0.1.1, ``dnsmos.run(speech, 16_000)["ovrl_mos"]``; with it comes librosa, which compiles for
+    twenty seconds where it was never used.
+    """
+    assert score(speech) == pytest.approx(3.0854, abs=0.01)
 
 
 def test_noise_and_overdrive_lower_the_score(speech: Samples) -> None:
