@@ -12,7 +12,8 @@ from torch import Tensor
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 from TTS.tts.models.xtts import Xtts
 
-from core.engines.xtts.model.starter import FACTS, PACKED, corners
+from core.engines.xtts.model.decoder import corners
+from core.engines.xtts.model.starter import FACTS, PACKED
 from core.engines.xtts.model.tiny import small_config
 from core.files import write_json
 from presets.starter.build.corpus import MEL_SCALE

@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from core.engines.xtts.bases import PACKED
-from core.engines.xtts.model.starter import padded
+from core.engines.xtts.model.decoder import padded
 from presets.starter.build.gpt import Trainee
 from presets.starter.build.work import RATE_HZ, SPEECH, TRAINED
 

@@ -1,10 +1,11 @@
-"""The starter's decoder at the width that is in use, instead of the full one's that XTTS's config asks for."""
+"""A small base's decoder at the width that is in use, instead of the full one's that XTTS's config asks for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from TTS.tts.models.xtts import Xtts
 from TTS.vocoder.models.hifigan_generator import HifiganGenerator
@@ -63,3 +64,31 @@ class _EmptyBlock(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """A copy, since the generator adds the other blocks into it."""
         return states.clone()
+
+
+def corners(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Of each tensor the smallest box from its first element on that holds all that is not zero.
+
+    What is all zero is left out; `padded` makes the tensors of it again.
+    """
+    boxes = {}
+    for name, value in state.items():
+        if name.endswith("original1"):  # weight norm's direction, where its gain is 0
+            value = value * (state[f"{name[:-1]}0"] != 0)
+        if len(places := value.nonzero()) or not value.ndim:
+            boxes[name] = value[tuple(slice(int(last) + 1) for last in places.amax(0))] if value.ndim else value
+    return boxes
+
+
+def padded(name: str, small: Tensor | None, shape: torch.Size) -> Tensor:
+    """Zeros of a shape (half precision) with ``small`` in their corner: a narrow decoder in one of full width.
+
+    Weight norm divides by the length of a row of its direction ``original1``: where that is nothing but zeros, ones
+    do the same, because the row's gain is 0.
+    """
+    value = torch.zeros(shape, dtype=torch.float16 if small is None else small.dtype)
+    if small is not None:
+        value[tuple(slice(size) for size in small.shape)] = small
+    if name.endswith("original1"):
+        value[value.flatten(1).abs().amax(1) == 0] = 1
+    return value

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor
 from TTS.tts.models.xtts import Xtts
 
 from core.engines.made_base import place_made
 from core.engines.xtts.bases import PACKED
+from core.engines.xtts.model.decoder import padded
 from core.engines.xtts.model.load import no_initialization
 from core.engines.xtts.model.tiny import make_untrained, save, small_config
 from core.engines.xtts.model.tiny_vocabulary import starter_vocabulary
@@ -58,31 +58,3 @@ def _expand(folder: Path, packed: Path) -> None:
         speakers.setdefault(voice, {})[rest] = value.float()
     save(speakers, folder / "speakers_xtts.pth")
     write_json(folder / "starter.json", facts)
-
-
-def corners(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Of each tensor the smallest box from its first element on that holds all that is not zero.
-
-    What is all zero is left out; `padded` makes the tensors of it again.
-    """
-    boxes = {}
-    for name, value in state.items():
-        if name.endswith("original1"):  # weight norm's direction, where its gain is 0
-            value = value * (state[f"{name[:-1]}0"] != 0)
-        if len(places := value.nonzero()) or not value.ndim:
-            boxes[name] = value[tuple(slice(int(last) + 1) for last in places.amax(0))] if value.ndim else value
-    return boxes
-
-
-def padded(name: str, small: Tensor | None, shape: torch.Size) -> Tensor:
-    """Zeros of a shape (half precision) with ``small`` in their corner: a narrow decoder in one of full width.
-
-    Weight norm divides by the length of a row of its direction ``original1``: where that is nothing but zeros, ones
-    do the same, because the row's gain is 0.
-    """
-    value = torch.zeros(shape, dtype=torch.float16 if small is None else small.dtype)
-    if small is not None:
-        value[tuple(slice(size) for size in small.shape)] = small
-    if name.endswith("original1"):
-        value[value.flatten(1).abs().amax(1) == 0] = 1
-    return value
