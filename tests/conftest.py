@@ -138,6 +138,13 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what a test that ran again had failed for."""
+    for report in terminalreporter.stats.get("rerun", []):
+        terminalreporter.write_sep("_", f"first try of {report.nodeid}")
+        report.toterminal(terminalreporter._tw)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Give the memory back."""
     if WARM in config.stash:

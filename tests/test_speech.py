@@ -68,11 +68,11 @@ def add_run(project: Project, base: Path, base_id: str = "") -> Job:
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs run in this process, which has torch imported already; that they run as children is proved elsewhere."""
 
-    def launch(self: Project, job: Job, *, gpu: bool) -> None:
+    def spawn(job: Job, *_: object) -> None:
         events.append(job.events_path, events.Launched())
         events.append(job.events_path, worker.run(job))
 
-    monkeypatch.setattr(Project, "launch", launch)
+    monkeypatch.setattr(Job, "_spawn", spawn)
 
 
 def done(job: Job) -> dict[str, Any]:
