@@ -261,13 +261,9 @@ def chromium(window: Any) -> Any:
 def _no_page_stays_open(request: pytest.FixtureRequest) -> Iterator[None]:
     """Close what a test leaves open: it would ask its server and draw, second for second, until the last test ends."""
     yield
-    if "window" not in request.node.funcargs and "chromium" not in request.node.funcargs:
-        return
-    shared = request.getfixturevalue("window")
-    for page in shared.pages:
-        page.close()
-    for context in shared.browser.contexts:
-        if context is not shared and context.pages:
+    window = request.node.funcargs.get("window")
+    for context in window.browser.contexts if window else []:
+        if context is not window and context.pages:  # of the shared window the fixture `page` closes its own
             context.close()
 
 

@@ -40,6 +40,13 @@ def repository_of(address: str) -> str:
 
 
 def hub_file(repository: str, name: str, path: str, rewritten: str | None) -> HubFile:
+    """Where the file ``name`` of a base lies: at ``path`` of the repository, or of another as ``owner/name:path``.
+
+    ``rewritten`` is the suffix of a trainer's file that it may be made of instead.
+
+    Raises:
+        UserError: ``base.hub_file``, ``base.hub_address``.
+    """
     owner, has_other, rest = path.strip().rpartition(":")
     place = rest.strip().strip("/")
     suffixes = [Path(name).suffix, *([rewritten] if rewritten else [])]

@@ -1,20 +1,24 @@
-"""Frame of a voice that is brought in, the same for every engine: what it calls itself, its manifest, its faults."""
+"""Frame of a voice that is brought in, the same for every engine: what it calls itself, its sample, its faults."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import core
-from core.engines.exporting import write_manifest
+from core.audio.synthetic import write_speech
+from core.engines.callbacks import ShouldStop
+from core.engines.exporting import check_stop, write_manifest
 from core.engines.registry import info
+from core.engines.voice import Reference, Voice
 from core.errors import UserError
 from core.files import read_json
 from core.reasons import reason_of
 
 FAULTS = (AttributeError, IndexError, KeyError, OSError, RuntimeError, TypeError, ValueError, UserError)
 _MOST_BYTES = 1 << 20
+V = TypeVar("V")
 
 
 def own_name(files: Mapping[str, Path]) -> str:
@@ -25,21 +29,52 @@ def own_name(files: Mapping[str, Path]) -> str:
         return ""
 
 
-def describe(
+def load_checked(load: Callable[[], V], engine: str, weights: str, unnamed: str) -> V:
+    """The voice that ``load`` makes of files that were looked at.
+
+    Args:
+        load: loads it.
+        engine: of the voice.
+        weights: name of the file with its weights.
+        unnamed: name of the file that is at fault where the loader names none.
+
+    Raises:
+        UserError: ``voice.broken``.
+    """
+    try:
+        return load()
+    except UserError as error:
+        if not error.code.startswith("base."):
+            raise
+        raise broken(str(error.values.get("name", unnamed)), error, engine) from error
+    except FAULTS as error:
+        raise broken(weights, error, engine) from error
+
+
+def prove(
     folder: Path,
+    voice: Voice[Reference],
+    speaker: Reference,
     *,
     name: str,
     engine: str,
-    rate: int,
     text: str,
     language: str,
     trained: bool,
     languages: list[str],
     license: str,
     facts: Mapping[str, object],
+    should_stop: ShouldStop,
 ) -> dict[str, Any]:
-    """Write ``manifest.json``, the last of the files; returns it."""
-    return write_manifest(
+    """Let a voice speak its sample, then write ``manifest.json``, the last of the files; returns it.
+
+    Raises:
+        Cancelled: ``should_stop`` said so.
+        UserError: what `Voice.speak` raises.
+    """
+    samples, rate = voice.speak(text, language, speaker, 0, should_stop=should_stop)
+    write_speech(folder / "sample.wav", samples, rate)
+    manifest = write_manifest(
         folder,
         name=name,
         engine=engine,
@@ -51,6 +86,8 @@ def describe(
         license=license,
         versions={"voicewright": core.__version__},
     )
+    check_stop(should_stop)
+    return manifest
 
 
 def too_large() -> UserError:

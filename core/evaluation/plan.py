@@ -85,17 +85,17 @@ def said_in_training(run: Run, scores: ScoreFile, lines: Iterable[tuple[str, Lin
 
 def said_for_other_runs(project: Project, run: Run, scores: ScoreFile, keys: Collection[str]) -> dict[str, Score]:
     """What the base has said of lines, given by their keys, to score other runs: sounds, copied here, and measures."""
-    said: dict[str, Score] = {}
+    matches: dict[str, Score] = {}
     for sibling in runs(project):
         if sibling.id == run.id:
             continue
         for score in read_scores(sibling.path, scores.step, scores.voice):
-            if score.key in keys and score.key not in said and score.sound and is_sound(sibling.path / score.sound):
+            if score.key in keys and score.key not in matches and score.sound and is_sound(sibling.path / score.sound):
                 path = scores.folder / f"{score.key}.wav"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(sibling.path / score.sound, path)
-                said[score.key] = replace(score, sound=str(path.relative_to(run.path)))
-    return said
+                matches[score.key] = replace(score, sound=str(path.relative_to(run.path)))
+    return matches
 
 
 def is_sound(path: Path) -> bool:

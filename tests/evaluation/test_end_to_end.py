@@ -1,4 +1,4 @@
-"""From a training to its verdict: a run that learns is told from one whose learning rate was tenfold.
+"""From a training to its verdict: a run that learns is told from one whose learning rate was far too high.
 
 Once with a real voice whose pitch is off by what is still to be learnt, so that it learns in no time; all else is the
 app's: the loop, checkpoints, speaking, recogniser, measures, intervals, verdict. And once with the starter, as the page

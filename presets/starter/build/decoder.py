@@ -22,7 +22,7 @@ import torchaudio
 from torch import Tensor, nn
 from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
-from core.engines.xtts.model.decoder import topology
+from core.engines.xtts.model.decoder import topology, widen
 from presets.starter.build.corpus import MEL_RATE_HZ, SHIFTS, Clip, coloured, load, log_mel
 from presets.starter.build.plan import FLITE, UNHEARD, is_validation
 from presets.starter.build.speakers import SIZE, vectors
@@ -202,30 +202,8 @@ def trained(path: Path = FILE) -> Generator:
 
 def pad_generator(big: HifiganGenerator, small: Generator) -> None:
     """Put the narrow generator into the corner of a wider one that does the same; all else is zero."""
-    for name in ("conv_pre", "conv_post", "cond_layer"):
-        _pad(getattr(big, name), getattr(small, name))
-    for wide, narrow in zip([*big.ups, *big.conds], [*small.ups, *small.conds], strict=True):
-        _pad(wide, narrow)
-    for number, (wide, narrow) in enumerate(zip(big.resblocks, small.resblocks, strict=True)):
-        for a, b in zip([*wide.convs1, *wide.convs2], [*narrow.convs1, *narrow.convs2], strict=True):
-            _pad(a, b, is_used=number % 3 in ACTIVE[number // 3])
-
-
-@torch.no_grad()
-def _pad(big: nn.Module, small: nn.Module, is_used: bool = True) -> None:
-    weight = torch.zeros_like(big.weight)
-    if is_used:
-        weight[: small.weight.shape[0], : small.weight.shape[1]] = small.weight
-    if hasattr(big, "parametrizations"):  # weight norm: gain 0 where there is nothing, which else would divide by zero
-        norm = weight.flatten(1).norm(dim=1).view(-1, 1, 1)
-        big.parametrizations.weight.original0.copy_(norm)
-        big.parametrizations.weight.original1.copy_(torch.where(norm > 0, weight, torch.ones_like(weight)))
-    else:
-        big.weight.copy_(weight)
-    if big.bias is not None:
-        big.bias.zero_()
-        if is_used and small.bias is not None:
-            big.bias[: small.bias.shape[0]] = small.bias
+    unused = tuple(f"resblocks.{3 * stage + block}." for stage in ACTIVE for block in {0, 1, 2} - {*ACTIVE[stage]})
+    widen(big, {name: value for name, value in small.state_dict().items() if not name.startswith(unused)})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ import torch
 import yaml
 
 from core.audio.samples import write_wav
-from core.audio.synthetic import write_speech
 from core.engines.callbacks import ShouldStop, ignore, never
 from core.engines.exporting import check_stop
 from core.engines.f5.bases import FACTS, FLAGS, STARTER, VOCODER, WEIGHTS, BaseFacts, F5Bases, read_facts, write_facts
@@ -31,7 +30,7 @@ from core.engines.f5.model.vocoder import Vocos
 from core.engines.f5.text.vocabulary import NAME as VOCABULARY
 from core.engines.f5.text.vocabulary import Vocabulary, read_vocabulary
 from core.engines.f5.voice_files import REFERENCE, REFERENCE_TEXT
-from core.engines.importing import FAULTS, broken, describe, own_name, too_large
+from core.engines.importing import FAULTS, broken, load_checked, own_name, prove, too_large
 from core.engines.plain_tensors import check_shapes, check_tensor
 from core.engines.registry import info
 from core.engines.voice import ReferenceClip
@@ -64,29 +63,26 @@ def import_voice(
         if all(file in files for file in VOCODER):
             _write_vocoder(files, draft)
         check_stop(should_stop)
-        voice = _loaded(draft, device)
+        voice = load_checked(lambda: load_voice(draft, None, device=device), "f5", WEIGHTS, unnamed=VOCABULARY)
         _write_reference(files, draft, vocabulary)
         speaker = only_speaker(draft)
         on_stage("verify")
-        text = _sayable(voice, text, language, speaker)
-        samples, rate = voice.speak(text, language, speaker, 0, should_stop=should_stop)
-        write_speech(draft / "sample.wav", samples, rate)
         trained = voice.model.facts.trained
-        manifest = describe(
+        return prove(
             draft,
+            voice,
+            speaker,
             name=name,
             engine="f5",
-            rate=rate,
-            text=text,
+            text=_sayable(voice, text, language, speaker),
             language=language,
             trained=trained,
             languages=list(info("f5").languages),
             # Whatever has learnt is taken to descend from the published models.
             license=info("f5").license_note if trained else F5Bases.catalog[STARTER].license,
             facts={**(facts or {}), "vocoder": voice.model.vocoder.label},
+            should_stop=should_stop,
         )
-        check_stop(should_stop)
-        return manifest
 
 
 def only_speaker(folder: Path) -> ReferenceMel:
@@ -205,17 +201,6 @@ def _write_reference(files: Mapping[str, Path], folder: Path, vocabulary: Vocabu
     except FAULTS as error:
         raise _broken(REFERENCE, error) from error
     write_atomic(folder / REFERENCE_TEXT, transcript.strip())
-
-
-def _loaded(folder: Path, device: str) -> F5Voice:
-    try:
-        return load_voice(folder, None, device=device)
-    except UserError as error:
-        if not error.code.startswith("base."):
-            raise
-        raise _broken(str(error.values.get("name", VOCABULARY)), error) from error
-    except FAULTS as error:
-        raise _broken(WEIGHTS, error) from error
 
 
 def _sayable(voice: F5Voice, text: str, language: str, speaker: ReferenceMel) -> str:

@@ -15,10 +15,9 @@ from typing import Any
 from torch import Tensor
 from TTS.tts.configs.xtts_config import XttsConfig
 
-from core.audio.synthetic import write_speech
 from core.engines.callbacks import ShouldStop, ignore, never
 from core.engines.exporting import check_stop
-from core.engines.importing import FAULTS, broken, describe, own_name, too_large
+from core.engines.importing import FAULTS, broken, load_checked, own_name, prove, too_large
 from core.engines.plain_tensors import check_tensor
 from core.engines.registry import info
 from core.engines.voice import ReferenceClip
@@ -72,22 +71,20 @@ def import_voice(
         save({name: dict(vars(speaker))}, draft / "speakers_xtts.pth")
         on_stage("verify")
         text, language = _sayable(voice, text, language)
-        samples, rate = voice.speak(text, language, speaker, should_stop=should_stop)
-        write_speech(draft / "sample.wav", samples, rate)
-        manifest = describe(
+        return prove(
             draft,
+            voice,
+            speaker,
             name=name,
             engine="xtts",
-            rate=rate,
             text=text,
             language=language,
             trained=voice.xtts.untrained_max_s is None,
             languages=list(voice.xtts.config.languages),
             license=_license(draft),
             facts=facts or {},
+            should_stop=should_stop,
         )
-        check_stop(should_stop)
-        return manifest
 
 
 def only_speaker(folder: Path) -> Conditioning:
@@ -181,13 +178,9 @@ def _plain_starter(path: Path) -> dict[str, Any]:
 
 def _loaded(folder: Path, device: str) -> XttsVoice:
     try:
-        return load_voice(folder, device=device)
-    except UserError as error:
-        if not error.code.startswith("base."):
-            raise
-        raise _broken(str(error.values.get("name", "model.pth")), error) from error
-    except FAULTS as error:
-        raise _broken("model.pth", error) from error
+        return load_checked(lambda: load_voice(folder, device=device), "xtts", "model.pth", unnamed="model.pth")
+    except UserError:
+        raise
     except Exception as error:  # tokenizers' errors are nothing but exceptions
         raise _broken("vocab.json", error) from error
 

@@ -66,6 +66,13 @@ class _EmptyBlock(nn.Module):
         return states.clone()
 
 
+def widen(full: HifiganGenerator, state: Mapping[str, Tensor]) -> None:
+    """Give a decoder the weights of a narrower one, after which both make the same sound; what has none is zero."""
+    full.load_state_dict(
+        {name: padded(name, state.get(name), value.shape) for name, value in full.state_dict().items()}
+    )
+
+
 def corners(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Of each tensor the smallest box from its first element on that holds all that is not zero.
 

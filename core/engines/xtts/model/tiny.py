@@ -13,7 +13,7 @@ from TTS.tts.models.xtts import Xtts
 from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
 from core.engines.made_base import place_made
-from core.engines.xtts.model.decoder import padded, topology
+from core.engines.xtts.model.decoder import topology, widen
 from core.engines.xtts.model.load import new_dvae
 from core.engines.xtts.model.tiny_vocabulary import starter_vocabulary
 from core.files import write_json
@@ -83,10 +83,7 @@ def _fresh(config: XttsConfig, vocabulary: Path) -> Xtts:
     xtts.init_models()
     xtts.mel_stats.fill_(MEL_SCALE)
     decoder = xtts.hifigan_decoder.waveform_decoder
-    drawn = _drawn_decoder(decoder)
-    decoder.load_state_dict(
-        {name: padded(name, drawn[name], full.shape) for name, full in decoder.state_dict().items()}
-    )
+    widen(decoder, _drawn_decoder(decoder))
     return xtts
 
 
