@@ -81,6 +81,8 @@ def out_of_memory(error: BaseException) -> bool:
     # By name, because torch's own class is not to be imported for it.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _NO_MEMORY)
 
 

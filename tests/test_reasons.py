@@ -53,6 +53,7 @@ def _os_error(number: int, file: str | None = None) -> None:
     ("fail", "code"),
     [
         (lambda: _raise(MemoryError()), "memory"),
+        (lambda: _os_error(errno.ENOMEM), "memory"),
         (lambda: _raise(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried …")), "memory"),
         (lambda: _raise(OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")), "card_memory"),
         (lambda: _raise(RuntimeError("CUDA failed with error out of memory")), "card_memory"),

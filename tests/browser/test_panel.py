@@ -26,6 +26,7 @@ from tests.audio.sounds import tone
 from tests.jobs.conftest import until
 from tests.synthesis.conftest import humming as humming
 from tests.synthesis.conftest import toy as toy
+from ui import ASSETS
 from ui.html import arrive
 from ui.http.audio_routes import routes
 from ui.i18n import Translator
@@ -130,6 +131,16 @@ def test_an_answer_to_an_address_that_was_left_meanwhile_does_not_lead_back(chro
     current = page.evaluate("location.search")  # nothing: a page without a query takes any answer
     assert page.evaluate(fill, [code(), late, arrive("clip=1", made_for=current)]) == ["clip=1"]
     assert page.evaluate(fill, [code(), arrive("clip=2"), late]) == ["clip=2"]
+    page.close()
+
+
+def test_an_address_of_no_page_shows_home(chromium: Any) -> None:
+    page = chromium.new_page()
+    page.route("**", lambda route: route.fulfill(content_type="text/html", body="<body></body>"))
+    page.goto("http://shell.test/en/?tab=review")
+    page.add_script_tag(path=ASSETS / "shell.js")
+    shown = """(tabs) => tabs.map((tab) => { history.replaceState({}, '', '?tab=' + tab); return window.vw.tab(); })"""
+    assert page.evaluate(shown, ["review", "constructor", "Review", ""]) == ["review", "home", "home", "home"]
     page.close()
 
 

@@ -1,6 +1,10 @@
 // The page's own script: which tab is open (in the address, so a reload keeps it), and the call for a refresh.
 window.vw = {
-  tab() { return new URLSearchParams(location.search).get('tab') || 'home'; },
+  tabs: ['home', 'sources', 'segments', 'transcripts', 'review', 'dataset', 'train', 'listen', 'speak', 'voices', 'system'],
+  tab() {
+    const tab = new URLSearchParams(location.search).get('tab');
+    return this.tabs.includes(tab) ? tab : 'home';
+  },
   project() { return new URLSearchParams(location.search).get('project') || ''; },
   address(project, tab) {
     const query = new URLSearchParams(project === this.project() ? location.search : '');
