@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,14 @@ from core.errors import UserError
 from core.jobs import worker
 from core.jobs.args.speech import ExportArgs
 from core.jobs.job import Job
-from core.system.process import refuse_unsafe_loading
+from core.system.process import import_heavy, refuse_unsafe_loading
 from tests import warm
 
 _VARIABLE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 # As `serve` begins, under a shell that lets everybody read; the job's own process fails, but writes all its files.
 _MADE = """
 import os, sys
+from importlib import metadata
 from pathlib import Path
 os.umask(0o022)
 from core.jobs.args.base import OtherArgs
@@ -76,3 +78,16 @@ def test_server_and_training_by_hand_say_so_in_one_sentence(tmp_path: Path, comm
     )
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and _VARIABLE in done.stderr
     assert not (tmp_path / "w").exists()
+
+
+def test_packages_are_listed_once_for_all_who_ask_while_an_engine_is_imported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "two_lists.py").write_text(
+        "from importlib import metadata\nlists = [metadata.packages_distributions() for _ in range(2)]\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    original = metadata.packages_distributions
+    first, second = import_heavy("two_lists").lists
+    assert first is second and "torch" in first
+    assert metadata.packages_distributions is original

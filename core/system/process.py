@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import os
+from importlib import metadata
 from types import ModuleType
 
 from core.errors import UserError
@@ -38,12 +40,16 @@ def import_heavy(name: str) -> ModuleType:
     """Import a module with a large library behind it, a quarter sooner.
 
     The garbage collector would look again and again through half a million objects that stay: neither now nor later.
+    And coqui asks twice for all installed packages, whose lists of files are then read anew: 0.3 s each.
     """
     is_enabled = gc.isenabled()
     gc.disable()
+    packages_distributions = metadata.packages_distributions
+    metadata.packages_distributions = functools.cache(packages_distributions)
     try:
         return importlib.import_module(name)
     finally:
+        metadata.packages_distributions = packages_distributions
         gc.freeze()
         if is_enabled:
             gc.enable()
