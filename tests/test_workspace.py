@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core.clips.lock import clip_lock
 from core.errors import Busy, UserError
 from core.jobs import locks
 from core.jobs.args.clips import SegmentArgs
@@ -50,6 +51,16 @@ def test_a_deleted_project_lies_in_the_trash_and_comes_back(workspace: Workspace
     back = workspace.restore("voice")
     assert back.slug == "voice-2" and (back.path / "note.txt").read_text() == "mine"
     assert workspace.trash_names() == []
+
+
+def test_a_late_edit_or_job_makes_no_folder_of_a_deleted_project_anew(workspace: Workspace) -> None:
+    project = workspace.create("Voice")
+    workspace.delete(project)
+    with pytest.raises(FileNotFoundError), clip_lock(project):
+        pytest.fail("who edits what is gone?")
+    with pytest.raises(FileNotFoundError):
+        Job.create(project.jobs, SegmentArgs(), title="Cutting clips")
+    assert not project.path.exists()
 
 
 def test_a_project_at_work_is_not_deleted(workspace: Workspace) -> None:

@@ -137,7 +137,7 @@ class Job:
     @classmethod
     def _draft(cls, parent: Path, args: JobArgs, title: str, files: Mapping[str, str]) -> Job:
         """A whole job in a hidden folder."""
-        parent.mkdir(parents=True, exist_ok=True)
+        parent.mkdir(exist_ok=True)  # not those above: a late request makes no folder of a deleted project anew
         draft = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=parent))
         try:
             for name, text in files.items():

@@ -26,8 +26,9 @@ def try_lock(path: Path, holder: dict[str, Any]) -> int | None:
 
     Raises:
         DamagedFile: something that is no file lies in its place.
+        FileNotFoundError: whose lock it would be is gone; a late request makes no folder of a deleted project anew.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(exist_ok=True)
     with reading(path, "lock"):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     for _ in range(_TRIES):
