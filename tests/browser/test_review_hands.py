@@ -86,11 +86,12 @@ def test_the_ends_of_a_clip_are_dragged_and_nudged_into_its_recording_heard_and_
     page.wait_for_function("() => document.querySelector('[data-grip=start]')?.ariaValueNow === '5.11'")
     page.clock.fast_forward(30_000)  # on a slow computer the answer takes its time, and the end is waited for
     page.keyboard.press("a")
-    assert len(held) == 1
+    assert len(held) == 1 and page.get_attribute("#review-card", "aria-busy") == "true"
     held[0].continue_()
     page.unroute("**/queue/join*")
     page.wait_for_function("() => document.querySelector('#review-card').dataset.clip !== 's1-0001'")
     page.wait_for_function("() => document.activeElement.dataset.grip === 'start'")
+    assert page.get_attribute("#review-card", "aria-busy") is None
     assert bounds(project, 0) == (5.11, 8.0, "clip 1")
     moved = project.store.clips()[0].id
     assert page.get_attribute("#review-card", "data-clip") == moved

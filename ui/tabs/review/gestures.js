@@ -56,6 +56,7 @@ function cancelEnds() {
 // A moved end is answered, and shown if that was done. Until then the marks stay where they are; refused, they go back.
 window.vw.endMoved = () => {
   movedSide = '';
+  card()?.removeAttribute('aria-busy');
   if (!moving && ends()) drawEnds();
 };
 // True if an end was moved, and sent.
@@ -65,6 +66,7 @@ function commitEnds() {
   if (!moving || !of || (start === of.start && end === of.end)) { cancelEnds(); return false; }
   moving = null;
   movedSide = side;
+  card().setAttribute('aria-busy', 'true');  // nothing is decided until it is answered
   acted = true;
   window.vw.act();
   trigger('move', {
