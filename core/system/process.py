@@ -40,7 +40,7 @@ def import_heavy(name: str) -> ModuleType:
     """Import a module with a large library behind it, a quarter sooner.
 
     The garbage collector would look again and again through half a million objects that stay: neither now nor later.
-    And coqui asks twice for all installed packages, whose lists of files are then read anew: 0.3 s each.
+    And an engine may ask more than once for all installed packages, whose lists of files are then read anew.
     """
     is_enabled = gc.isenabled()
     gc.disable()
