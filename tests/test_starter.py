@@ -7,14 +7,17 @@ import json
 import lzma
 import random
 
+import numpy as np
 import pytest
 import soundfile
+import soxr
 import torch
 from TTS.tts.layers.xtts.dvae import Quantize
 from TTS.vocoder.models.hifigan_generator import HifiganGenerator
 
 from core.engines.xtts.model.transformer import run_transformer
 from presets.starter.build import decoder, dvae, gpt, grammar, speech
+from presets.starter.build.corpus import MEL_RATE_HZ, MEL_SCALE, SHIFTS, Clip, log_mel
 from presets.starter.build.flite import Flite
 from presets.starter.build.plan import (
     FLITE,
@@ -33,6 +36,7 @@ from presets.starter.build.plan import (
 )
 from presets.starter.build.state import STATE
 from presets.starter.build.text import tokens
+from presets.starter.build.work import RATE_HZ
 
 
 @pytest.fixture(scope="module")
@@ -159,18 +163,39 @@ def _row(speaker: gpt.Speaker, said: str = "The train is late.", codes: int = 20
     text, spans = tokens(said)
     looks = torch.linspace(1, len(text) - 1, codes)
     mel = torch.zeros(80, 4 * codes)
-    return gpt.Row(text, torch.arange(codes) * 7 % 2048, looks, speaker, number, said, spans, mel)
+    return gpt.Row(text, torch.arange(codes) * 7 % gpt.TOKENS, looks, speaker, number, said, spans, mel)
 
 
 def test_the_starter_s_gpt_computes_while_it_learns_what_it_computes_in_the_app(trainee: gpt.Trainee) -> None:
     rows = [_row(("a", 1.0), codes=12), _row(("b", 0.9), "Please wait for the next train.", codes=9)]
-    heard = {row.speaker: torch.randn(80, 40, generator=torch.Generator().manual_seed(1)) for row in rows}
+    heard = {row.speaker: torch.randn(2, 80, 40, generator=torch.Generator().manual_seed(1)) for row in rows}
     together, _ = trainee.run(trainee.embed(rows, heard)[0])
     for row, latents in zip(rows, together, strict=True):
         inputs, _ = trainee.embed([row], heard)
         states = run_transformer(trainee.gpt.gpt, torch.cat([inputs.prefix, inputs.states], 1))
         expected = trainee.gpt.final_norm(states)[0, -len(row.codes) - 1 :]
         torch.testing.assert_close(latents[: len(row.codes) + 1], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_speaker_is_the_mean_of_what_is_heard_in_several_pieces(trainee: gpt.Trainee) -> None:
+    pieces = torch.randn(1, 3, 80, 40, generator=torch.Generator().manual_seed(1))
+    each = torch.stack([trainee.listen(pieces[:, place : place + 1]) for place in range(3)])
+    assert (each[0] - each[1]).abs().max() > 1e-3
+    torch.testing.assert_close(trainee.listen(pieces), each.mean(0), atol=1e-5, rtol=1e-4)
+
+
+def test_a_further_speaker_is_recorded_by_other_means_which_are_always_the_same() -> None:
+    sound = (np.random.default_rng(0).normal(0, 2000, 2 * RATE_HZ)).astype(np.int16)
+    clip, factor = Clip(0, "slt", "", sound, (), ""), SHIFTS[0]
+
+    def colour(wave: torch.Tensor) -> torch.Tensor:
+        return log_mel(wave).mean(1) * MEL_SCALE
+
+    plain = soxr.resample(sound.astype(np.float32) / 32767, RATE_HZ * factor, MEL_RATE_HZ, "MQ")
+    first, second = clip.wave(MEL_RATE_HZ, factor), clip.wave(MEL_RATE_HZ, factor)
+    assert len(first) == pytest.approx(len(plain), abs=1)
+    assert (colour(first) - colour(torch.from_numpy(plain))).std() > 0.2, "nats, from band to band"
+    assert (colour(first) - colour(second)).abs().max() < 0.1
 
 
 def test_a_batch_has_few_speakers_and_every_clip_comes_once_an_epoch() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,7 @@ MEL_RATE_HZ = 22_050
 MEL_HOP = 256
 CODE_HOP = 1024
 MEL_SCALE = 5.0  # as the app's starter divides log mels
-FACTORS = (1.0, 0.9, 1.12)  # a voice played slower and deeper, quicker and higher
-SHIFTS = (0.82, 0.88, 0.94, 1.06, 1.13, 1.2)  # the same for the GPT's further speakers, of whom it needs more
+SHIFTS = (0.82, 0.88, 0.94, 1.06, 1.13, 1.2)  # paces of further speakers: slower and deeper, quicker and higher
 CORNERS_HZ = (0, 150, 300, 700, 1500, 3000, 5000, MEL_RATE_HZ / 2)  # between which a recording's colour changes
 _MEL = torchaudio.transforms.MelSpectrogram(
     MEL_RATE_HZ, 1024, 1024, MEL_HOP, f_min=0, f_max=8000, n_mels=80, power=2, norm="slaney"
@@ -42,10 +42,19 @@ class Clip:
     phonemes: str  # one character each 1/40 s
 
     def wave(self, rate_hz: int, factor: float = 1.0) -> Tensor:
-        """Samples (n,) at ``rate_hz``; ``factor`` above 1 is quicker and higher."""
+        """Samples (n,) at ``rate_hz``; ``factor`` above 1 is quicker and higher.
+
+        The further speakers (``SHIFTS``) are recorded by other means as well, each always by the same.
+        """
         sound = self.sound.astype(np.float32) / 32767
-        if rate_hz != RATE_HZ * factor:
-            sound = soxr.resample(sound, RATE_HZ * factor, rate_hz, "MQ")
+        if factor in SHIFTS:
+            sound = soxr.resample(sound, RATE_HZ * factor, MEL_RATE_HZ, "MQ")
+            sound = coloured(torch.from_numpy(sound), zlib.crc32(f"{self.voice} {factor}".encode())).numpy()
+            factor, from_hz = 1.0, MEL_RATE_HZ
+        else:
+            from_hz = RATE_HZ * factor
+        if rate_hz != from_hz:
+            sound = soxr.resample(sound, from_hz, rate_hz, "MQ")
         return torch.from_numpy(np.ascontiguousarray(sound))
 
 

@@ -26,7 +26,7 @@ from core.engines.xtts.model.decoder import topology, widen
 from presets.starter.build.corpus import MEL_RATE_HZ, SHIFTS, Clip, coloured, load, log_mel
 from presets.starter.build.plan import FLITE, UNHEARD, is_validation
 from presets.starter.build.speakers import SIZE, vectors
-from presets.starter.build.work import MOST_S, RATE_HZ, TRAINED, background, machine
+from presets.starter.build.work import MOST_S, RATE_HZ, TRAINED, Team, background, is_bfloat16_quick, machine
 
 HOP = 256
 RATIO = RATE_HZ / MEL_RATE_HZ
@@ -154,30 +154,38 @@ def fit(start: Callable[[], Generator], source: Source, file: Path, seconds: flo
         if "optimizer" in saved:  # a restored state has none
             optimizer.load_state_dict(saved["optimizer"])
         step, spent = saved["step"], saved["cpu_s"]
+    team, learning = Team(), list(generator.parameters())
+    torch.manual_seed(team.rank)
     began, last = clock(), time.time()
     log: list[tuple[float, float]] = []
     start = time.monotonic()
-    while (share := max((used := spent + clock() - began) / seconds, (time.monotonic() - start) / MOST_S)) < 1:
+    while True:
+        used = spent + clock() - began
+        share = team.agreed(max(used / seconds, (time.monotonic() - start) / MOST_S))
+        if share >= 1:
+            break
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1, (step + 1) / 50) * max(0.05, 1 - share)
         crops = [source.crop(draw) for _ in range(BATCH[device.type])]
         waves, inputs, speakers = (torch.stack(part).to(device) for part in zip(*crops, strict=True))
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=is_bfloat16_quick(device)):
             out = generator(inputs, speakers[:, :, None])
         mel, spectral = spectral_loss(out[:, 0].float(), waves)
         optimizer.zero_grad()
         (2 * mel + spectral).backward()
-        nn.utils.clip_grad_norm_(generator.parameters(), 5.0)
+        team.share_gradients(learning)
+        nn.utils.clip_grad_norm_(learning, 5.0)
         optimizer.step()
         step += 1
         log.append((mel.item(), spectral.item()))
-        if step % 100 == 0:
+        if step % 100 == 0 and not team.rank:
             means = np.mean(log[-100:], 0)
             print(f"{step} mel L1 {means[0]:.3f} nats, spectral {means[1]:.3f}, {used:.0f} s", flush=True)
-        if time.time() - last > 120:
+        if time.time() - last > 120 and not team.rank:
             last = time.time()
             save(generator, optimizer, step, used, file)
-    save(generator, optimizer, step, used, file)
+    if not team.rank:
+        save(generator, optimizer, step, used, file)
 
 
 def save(generator: Generator, optimizer: torch.optim.Optimizer, step: int, used: float, file: Path) -> None:

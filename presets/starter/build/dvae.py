@@ -1,8 +1,9 @@
 """Train the discrete VAE, which turns mels into audio codes: ``dvae CPU_SECONDS``. Goes on where it stopped.
 
-The app uses its encoder and codebook only, so training helps the decoder along with a vector for each speaker, and
-codes are also asked for the phonemes (Kokoro says when each is spoken): so they spend little on who speaks. First an
-autoencoder; then the codebook is drawn from what the encoder gives, and codes that die are drawn anew from the start.
+The app uses its encoder and codebook only. Codes are also asked a little for the phonemes (Kokoro says when each is
+spoken), and nobody tells the decoder who speaks, so that codes say it: a fine-tuned voice becomes no more like its
+speaker than they are. Utterances are heard at several paces, most as if recorded by other means. First an autoencoder;
+then the codebook is drawn from what the encoder gives, and codes that die are drawn anew from the start.
 """
 
 from __future__ import annotations
@@ -18,17 +19,18 @@ from torch import Tensor, nn
 from TTS.tts.layers.xtts.dvae import Quantize
 
 from core.engines.xtts.model.load import new_dvae
-from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, MEL_SCALE, Clip, load, log_mel
-from presets.starter.build.plan import FLITE, FLITE_FROM, MORE, UNHEARD, VOICES, is_validation
+from presets.starter.build.corpus import MEL_RATE_HZ, MEL_SCALE, SHIFTS, Clip, load, log_mel
+from presets.starter.build.plan import FLITE, FLITE_FROM, UNHEARD, VOICES, is_validation
 from presets.starter.build.work import TRAINED, background, machine
 
-TOKENS, CODE_DIM, HIDDEN = 2048, 32, 64
+TOKENS, CODE_DIM, HIDDEN = 8192, 32, 128
 BATCH, FRAMES = {"cpu": 32, "cuda": 256}, 96
 WARM_UP = 400  # steps without a codebook
 FLOOR = -9.0 / MEL_SCALE  # quieter is not worth a code
 FILE = TRAINED / "dvae.pt"
-SPEAKERS = [(voice, factor) for voice in (*VOICES, *FLITE) for factor in FACTORS]
-FLITE_SHARE, FLITE_CLIPS = 0.6, 400  # of a batch; of Flite's utterances these do
+FLITE_SHARE, FLITE_CLIPS = 0.35, 250  # of a batch; of Flite's utterances these do
+PACES = 3  # of each utterance, its own among them
+PHONEMES = 0.1  # weight
 
 
 class Codec(nn.Module):
@@ -37,19 +39,8 @@ class Codec(nn.Module):
     def __init__(self, phonemes: str) -> None:
         super().__init__()
         self.dvae = new_dvae(channels=80, hidden_dim=HIDDEN, codebook_dim=CODE_DIM, num_tokens=TOKENS)
-        self.speaker = nn.Embedding(len(SPEAKERS), 2 * HIDDEN)
-        nn.init.zeros_(self.speaker.weight)
         self.phonemes = phonemes
         self.phoneme_head = nn.Linear(CODE_DIM, 2 * len(phonemes))  # in the first and the second half of a code
-
-    def decode(self, quantised: Tensor, speaker: Tensor | None) -> Tensor:
-        """Mels of code vectors (b, CODE_DIM, t); no speaker is the mean one."""
-        first, *rest = self.dvae.decoder
-        vector = self.speaker.weight.mean(0)[None] if speaker is None else self.speaker(speaker)
-        state = first(quantised) + vector[:, :, None]
-        for layer in rest:
-            state = layer(state)
-        return state
 
     @torch.no_grad()
     def codes(self, mel: Tensor) -> Tensor:
@@ -59,19 +50,19 @@ class Codec(nn.Module):
         return (state.pow(2).sum(1, keepdim=True) - 2 * state @ embed + embed.pow(2).sum(0)).argmin(1)
 
 
-def prepare(clips: list[Clip], alphabet: str) -> list[tuple[Tensor, int, Tensor]]:
-    """Mel, speaker and phoneme of each mel frame, for every clip and factor."""
-    rows = []
+def prepare(clips: list[Clip], alphabet: str) -> list[tuple[Tensor, bool, Tensor]]:
+    """Mel, whether Flite speaks, and phoneme of each mel frame, for every clip at some paces."""
+    rows, draw = [], random.Random(0)
     for clip in clips:
         if clip.voice in UNHEARD or is_validation(clip.number):
             continue
-        for factor in FACTORS:
+        for factor in (1.0, *draw.sample(SHIFTS, PACES - 1)):
             mel = log_mel(clip.wave(MEL_RATE_HZ, factor))
             if mel.shape[1] <= FRAMES:
                 continue
             at = (np.arange(mel.shape[1]) * 256 / MEL_RATE_HZ * 40 * factor).astype(int)
             labels = [alphabet.find(clip.phonemes[min(place, len(clip.phonemes) - 1)]) for place in at]
-            rows.append((mel, SPEAKERS.index((clip.voice, factor)), torch.tensor(labels)))
+            rows.append((mel, clip.voice in FLITE, torch.tensor(labels)))
     return rows
 
 
@@ -88,23 +79,22 @@ def train(seconds: float) -> None:
     codec = Codec(alphabet)
     codec.to(device)
     is_other = bool(saved) and saved["codec"]["dvae.codebook.embed"].shape[1] != TOKENS
-    if is_other:  # another codebook or other speakers: the layers go on, the rest begins anew
+    if is_other:  # another codebook: the layers go on, the rest begins anew
         known = codec.state_dict()
         for name, value in saved["codec"].items():
             if "codebook" not in name and value.shape == known[name].shape:
                 known[name] = value
-        known["speaker.weight"][: len(saved["codec"]["speaker.weight"])] = saved["codec"]["speaker.weight"]
         codec.load_state_dict(known)
         saved = None
     optimizer = torch.optim.AdamW(codec.parameters(), 1e-3, betas=(0.9, 0.98), weight_decay=1e-4)
     step, spent = 0, 0.0
     if saved:
-        codec.load_state_dict(saved["codec"])
+        place(codec, saved["codec"])
         if "optimizer" in saved:  # a restored state has none
             optimizer.load_state_dict(saved["optimizer"])
         step, spent = saved["step"], saved["cpu_s"]
     rows = prepare(clips, alphabet)
-    weights = np.array([FLITE_SHARE if SPEAKERS[row[1]][0] in FLITE else 1 - FLITE_SHARE for row in rows])
+    weights = np.array([FLITE_SHARE if is_flite else 1 - FLITE_SHARE for _, is_flite, _ in rows])
     for group in (weights == FLITE_SHARE, weights != FLITE_SHARE):
         weights[group] /= group.sum()
     weights = np.cumsum(weights).tolist()
@@ -122,7 +112,6 @@ def train(seconds: float) -> None:
         starts = [draw.randrange(mel.shape[1] - FRAMES) for mel, _, _ in picked]
         mel = torch.stack([row[0][:, at : at + FRAMES] for row, at in zip(picked, starts, strict=True)])
         mel = mel.to(device)
-        speaker = torch.tensor([row[1] for row in picked], device=device)
         labels = torch.stack([row[2][at : at + FRAMES] for row, at in zip(picked, starts, strict=True)]).to(device)
         state = codec.dvae.encoder(mel)
         if step == warm_up and not is_other:
@@ -132,13 +121,13 @@ def train(seconds: float) -> None:
             commitment = state.pow(2).mean() * 0.01
         else:
             quantised, commitment = quantise(book, state)
-        out = codec.decode(quantised, speaker)
+        out = codec.dvae.decoder(quantised)
         target = mel.clamp(min=FLOOR)
         loss_mel = (out - target).abs().mean() * MEL_SCALE
         logits = codec.phoneme_head(quantised.transpose(1, 2)).view(size, -1, 2, len(alphabet))
         places = torch.stack([labels[:, 1::4], labels[:, 3::4]], 2)
         loss_phoneme = F.cross_entropy(logits.flatten(0, 2), places.flatten(), ignore_index=-1)
-        loss = loss_mel + 0.25 * loss_phoneme + 0.25 * commitment
+        loss = loss_mel + PHONEMES * loss_phoneme + 0.25 * commitment
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
@@ -165,9 +154,8 @@ def train(seconds: float) -> None:
 
 
 def heard() -> list[Clip]:
-    """What the codec learns from: the utterances of Kokoro's main voices, some of Flite's."""
-    clips = load(whole=True)
-    return [clip for clip in clips if clip.number < FLITE_FROM + FLITE_CLIPS and clip.voice not in MORE]
+    """What the codec learns from: all that Kokoro's voices say, some of Flite's."""
+    return [clip for clip in load(whole=True) if clip.number < FLITE_FROM + FLITE_CLIPS]
 
 
 def quantise(book: Quantize, state: Tensor) -> tuple[Tensor, Tensor]:
@@ -213,11 +201,19 @@ def save(codec: Codec, optimizer: torch.optim.Optimizer, step: int, used: float)
     FILE.with_suffix(".tmp").replace(FILE)
 
 
+def place(codec: Codec, state: dict[str, Tensor]) -> None:
+    """Put weights where they belong. A restored state lacks what follows from the rest."""
+    codec.load_state_dict(state, strict=False)
+    if "dvae.codebook.embed_avg" not in state:
+        book = codec.dvae.codebook
+        book.embed_avg.copy_(book.embed * book.cluster_size)
+
+
 def trained() -> Codec:
     """The codec as last saved."""
     saved = torch.load(FILE, weights_only=True, map_location="cpu")
     codec = Codec(saved["phonemes"])
-    codec.load_state_dict(saved["codec"])
+    place(codec, saved["codec"])
     return codec.eval().requires_grad_(False)
 
 

@@ -6,8 +6,10 @@ end, where a causal model has read the whole word. A head for training only must
 interpolated as ``HifiDecoder`` does, so that the decoder will find it there. Some codes of the input are replaced at
 random, so that the text is listened to when speech goes wrong; and half of the clips begin as one sentence and go on
 as another of the same speaker, cut between words, so that no sentence is learnt by heart.
-A speaker is what the conditioning encoder and the perceiver make of another clip of theirs, as when it speaks: both
-learn along. A batch holds few speakers, each of whom is listened to once.
+A speaker is what the conditioning encoder and the perceiver make of other clips of theirs, as when it speaks: both
+learn along. A batch holds few speakers, each of whom is listened to once. First they learn alone to tell who speaks,
+and are kept to it from then on: else they come to give the same of everybody. Half of the speakers are moved towards
+another, so that somebody new is not far from all that was learnt.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from presets.starter.build.corpus import MEL_HOP, MEL_RATE_HZ, MEL_SCALE
 from presets.starter.build.dvae import TOKENS
 from presets.starter.build.plan import FLITE, is_validation
 from presets.starter.build.text import tokenizer, tokens
-from presets.starter.build.work import MOST_S, TRAINED, background, machine
+from presets.starter.build.work import MOST_S, TRAINED, Team, background, is_bfloat16_quick, machine
 
 START, STOP = TOKENS, TOKENS + 1
 LAYERS, CHANNELS, HEADS, LATENTS = 4, 256, 4, 32
@@ -41,7 +43,13 @@ GUIDE_UNTIL = 0.85  # of the time; from then on attention is free
 GUIDE_WIDTH = 1.5  # tokens
 SPLICED = 0.3  # of the clips
 TOGETHER = 3  # speakers in a batch beside those who say most
-HEARD_S = (1.8, 3.4)  # of a speaker, for each batch
+HEARD_S = (1.8, 3.4)  # of a piece
+PIECES = (1, 1, 2, 4)  # of a speaker for each batch
+LISTEN_S, LISTENERS = 330, 24  # seconds in which it only learns to tell speakers, so many at once
+MORE_LISTENERS = 8  # later, in each batch beside its own speakers; at a part of the rate, else it forgets them:
+LISTENING_RATE = 0.25
+SPEAKERS = 256  # at most
+MOVED, DISTURBED = 0.5, 0.15  # how far towards another speaker, and by how much noise, at most
 SPOILT = 0.2  # of the input's codes at most
 BATCH_CODES = {"cpu": 2400, "cuda": 8000}
 RATE = 1.6e-3
@@ -118,6 +126,7 @@ class Trainee(nn.Module):
             nn.GELU(),
             nn.Conv1d(160, 80, 1),
         )
+        self.speaker_head = nn.Linear(CHANNELS, SPEAKERS)
 
     def mel_of(self, latents: Tensor) -> Tensor:
         """The mel (b, 80, 4 * codes) that latents (b, codes, channels) mean, at the codec's scale."""
@@ -125,13 +134,17 @@ class Trainee(nn.Module):
         return self.mel_head(F.interpolate(around, scale_factor=[4.0], mode="linear"))
 
     def listen(self, mels: Tensor) -> Tensor:
-        """Latents (s, LATENTS, channels) of speakers, from a mel (s, 80, frames) of each."""
-        return self.gpt.get_style_emb(mels).transpose(1, 2)
+        """Latents (s, LATENTS, channels) of speakers, from mels (s, pieces, 80, frames) of each."""
+        return self.gpt.get_style_emb(mels.flatten(0, 1)).transpose(1, 2).unflatten(0, mels.shape[:2]).mean(1)
+
+    def speaker_loss(self, latents: Tensor, speakers: Tensor) -> Tensor:
+        """Cross entropy (nats) of who speaks, from latents (s, LATENTS, channels)."""
+        return F.cross_entropy(self.speaker_head(latents.mean(1)).float(), speakers)
 
     def embed(self, rows: list[Row], heard: dict[Speaker, Tensor]) -> tuple[Inputs, Tensor]:
         """What the transformer gets, and targets (b, codes) with -1 where there is nothing.
 
-        ``heard``: of each speaker a mel (80, frames) to listen to, all of one length.
+        ``heard``: of each speaker mels (pieces, 80, frames) to listen to, all of one shape.
         """
         device = self.gpt.mel_head.weight.device
         start, stop = self.gpt.start_text_token, self.gpt.stop_text_token
@@ -188,10 +201,17 @@ class Trainee(nn.Module):
                 prefix = _after(block, prefix, scores.softmax(-1).to(value.dtype) @ before[2])
         return self.gpt.final_norm(self.gpt.gpt.ln_f(states[:, text_count:])), attention
 
-    def losses(self, rows: list[Row], heard: dict[Speaker, Tensor], is_guided: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Cross entropy of the codes (nats), guided attention (nats), mel L1 (nats)."""
+    def losses(
+        self, rows: list[Row], heard: dict[Speaker, Tensor], is_guided: bool, numbers: dict[Speaker, int]
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Cross entropy of the codes (nats), guided attention (nats), mel L1 (nats), who speaks (nats)."""
         inputs, targets = self.embed(rows, heard)
         device = targets.device
+        speakers = sorted({row.speaker for row in rows})
+        speaker_numbers = torch.tensor([numbers[speaker] for speaker in speakers], device=device)
+        speaker_loss = self.speaker_loss(inputs.prefix, speaker_numbers)
+        if self.training:
+            inputs.prefix = moved(inputs.prefix)
         latents, attention = self.run(inputs, is_guided)
         entropy = F.cross_entropy(self.gpt.mel_head(latents).float().flatten(0, 1), targets.flatten(), ignore_index=-1)
         guide = torch.zeros((), device=device)
@@ -216,7 +236,15 @@ class Trainee(nn.Module):
         lengths = torch.tensor([len(row.codes) * 4 for row in rows[half]], device=device)
         inside = torch.arange(count, device=device) < lengths[:, None]
         apart = ((mel[:, :, :count] - real[:, :, :count]).abs() * inside[:, None]).sum() / (inside.sum() * 80)
-        return entropy, guide, apart * MEL_SCALE
+        return entropy, guide, apart * MEL_SCALE, speaker_loss
+
+
+def moved(prefix: Tensor) -> Tensor:
+    """Latents of speakers, every other one moved towards the next one's and disturbed."""
+    size = (len(prefix), 1, 1)
+    share = MOVED * torch.rand(size, device=prefix.device) * (torch.rand(size, device=prefix.device) < 0.5)
+    noise = DISTURBED * torch.randn_like(prefix) * prefix.detach().std()
+    return prefix + share * (prefix.roll(1, 0) - prefix) + share * noise
 
 
 def _heads(mixed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -288,13 +316,19 @@ class References:
                 voice, factor, _ = name.split()
                 self.mels.setdefault((voice, float(factor)), []).append(torch.from_numpy(stored[name]))
 
-    def draw(self, speakers: set[Speaker], draw: random.Random) -> dict[Speaker, Tensor]:
-        """A piece (80, frames) of a clip of each, all equally long."""
-        clips = {speaker: draw.choice(self.mels[speaker]) for speaker in speakers}
+    def draw(self, speakers: set[Speaker], draw: random.Random, count: int = 0) -> dict[Speaker, Tensor]:
+        """Pieces (pieces, 80, frames) of clips of each, as many of everybody and all equally long."""
+        count = count or draw.choice(PIECES)
+        clips = {speaker: draw.choices(self.mels[speaker], k=count) for speaker in sorted(speakers)}
         size = int(draw.uniform(*HEARD_S) * MEL_RATE_HZ / MEL_HOP)
-        size = min([size, *(mel.shape[1] for mel in clips.values())])
-        starts = {speaker: draw.randrange(mel.shape[1] - size + 1) for speaker, mel in clips.items()}
-        return {speaker: mel[:, starts[speaker] : starts[speaker] + size] for speaker, mel in clips.items()}
+        size = min([size, *(mel.shape[1] for mels in clips.values() for mel in mels)])
+        return {speaker: torch.stack([piece(mel, size, draw) for mel in mels]) for speaker, mels in clips.items()}
+
+
+def piece(mel: Tensor, size: int, draw: random.Random) -> Tensor:
+    """So many frames of a mel (80, frames), from anywhere."""
+    at = draw.randrange(mel.shape[1] - size + 1)
+    return mel[:, at : at + size]
 
 
 def epoch(rows: list[Row], draw: random.Random) -> list[list[Row]]:
@@ -345,8 +379,15 @@ def train(seconds: float) -> None:
     if saved:
         step, spent = saved["step"], saved["seconds"]
     trainee.to(device)
+    team = Team()
+    torch.manual_seed(team.rank)
     learning = [value for name, value in trainee.named_parameters() if not name.startswith("gpt.text_head")]
-    optimizer = torch.optim.AdamW(learning, RATE, betas=(0.9, 0.98), weight_decay=0.05, fused=True)
+    listeners = [value for name, value in trainee.named_parameters() if is_listening(name)]
+    groups = [
+        {"params": [value for value in learning if all(value is not listener for listener in listeners)], "scale": 1.0},
+        {"params": listeners, "scale": LISTENING_RATE},
+    ]
+    optimizer = torch.optim.AdamW(groups, RATE, betas=(0.9, 0.98), weight_decay=0.05, fused=True)
     if saved and saved.get("optimizer"):
         optimizer.load_state_dict(saved["optimizer"])
     every = rows_of_corpus()
@@ -360,44 +401,93 @@ def train(seconds: float) -> None:
     ]
     rows = [row for row in every if not is_validation(row.number)]
     print(f"{len(rows)} clips, {sum(len(row.codes) for row in rows)} codes, {device}", flush=True)
+    numbers = {speaker: number for number, speaker in enumerate(sorted(references.mels))}
+    is_short = is_bfloat16_quick(device)
     began, start, last, seen = clock(), time.monotonic(), time.time(), 0
+    if not step:
+        listen(trainee, optimizer, references, numbers, draw, team)
     log: list[tuple[float, ...]] = []
     epochs = (batches(epoch(rows, draw), draw, BATCH_CODES[device.type]) for _ in itertools.count())
     for group in itertools.chain.from_iterable(epochs):
         used = spent + clock() - began
-        share = max(used / seconds, (time.monotonic() - start) / MOST_S)
+        share = team.agreed(max(used / seconds, (time.monotonic() - start) / MOST_S))
         if share >= 1:
             break
         for parameters in optimizer.param_groups:
-            parameters["lr"] = RATE * min(1, (step + 1) / 100) * max(0.05, 1 - share)
+            parameters["lr"] = RATE * parameters["scale"] * min(1, (step + 1) / 100) * max(0.05, 1 - share)
         heard = references.draw({row.speaker for row in group}, draw)
-        with torch.autocast(device.type, torch.bfloat16):
-            entropy, guide, mel = trainee.losses(group, heard, share < GUIDE_UNTIL)
+        with torch.autocast(device.type, torch.bfloat16, enabled=is_short):
+            entropy, guide, mel, speaker_loss = trainee.losses(group, heard, share < GUIDE_UNTIL, numbers)
+            listening = listening_loss(trainee, references, numbers, MORE_LISTENERS, draw)
         optimizer.zero_grad()
-        (entropy + guide + 2 * mel).backward()
+        (entropy + guide + 2 * mel + 0.5 * speaker_loss + listening).backward()
+        team.share_gradients(learning)
         nn.utils.clip_grad_norm_(learning, 1.0)
         optimizer.step()
         step += 1
         seen += sum(len(row.codes) for row in group)
-        log.append((entropy.item(), guide.item(), mel.item()))
-        if step % 50 == 0:
+        log.append((entropy.item(), guide.item(), mel.item(), listening.item()))
+        if step % 50 == 0 and not team.rank:
             held = ""
             for some in validation:
-                with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+                with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=is_short):
                     trainee.eval()
                     heard = references.draw({row.speaker for row in some}, random.Random(0))
-                    held += " |" + "".join(f" {float(x):.3f}" for x in trainee.losses(some, heard, True))
+                    held += " |" + "".join(f" {float(x):.3f}" for x in trainee.losses(some, heard, True, numbers))
                     trainee.train()
             means = np.mean(log[-50:], 0)
             print(
-                f"{step} entropy {means[0]:.3f} guide {means[1]:.3f} mel {means[2]:.3f}, held out{held} | "
-                f"{seen / (clock() - began):.0f} codes a second, {used:.0f} s",
+                f"{step} entropy {means[0]:.3f} guide {means[1]:.3f} mel {means[2]:.3f} who {means[3]:.3f}, "
+                f"held out{held} | {seen / (clock() - began):.0f} codes a second, {used:.0f} s",
                 flush=True,
             )
-        if time.time() - last > 180:
+        if time.time() - last > 180 and not team.rank:
             last = time.time()
             save(trainee, optimizer, step, used)
-    save(trainee, optimizer, step, used)
+    if not team.rank:
+        save(trainee, optimizer, step, used)
+
+
+def is_listening(name: str) -> bool:
+    """Whether a parameter is of what listens to a speaker."""
+    return "conditioning" in name or "speaker_head" in name
+
+
+def listening_loss(
+    trainee: Trainee, references: References, numbers: dict[Speaker, int], count: int, draw: random.Random
+) -> Tensor:
+    """Cross entropy (nats) of who speaks, for so many speakers, each heard in one piece."""
+    device = trainee.speaker_head.weight.device
+    heard = references.draw(set(draw.sample(sorted(numbers), count)), draw, 1)
+    latents = trainee.listen(torch.stack([mels.float() for mels in heard.values()]).to(device))
+    return trainee.speaker_loss(latents, torch.tensor([numbers[speaker] for speaker in heard], device=device))
+
+
+def listen(
+    trainee: Trainee,
+    optimizer: torch.optim.Optimizer,
+    references: References,
+    numbers: dict[Speaker, int],
+    draw: random.Random,
+    team: Team,
+) -> None:
+    """For ``LISTEN_S`` learn to tell speakers alone."""
+    learning = [value for name, value in trainee.named_parameters() if is_listening(name)]
+    device, clock = machine()
+    is_short = is_bfloat16_quick(device)
+    began, log = clock(), []
+    while (share := team.agreed((clock() - began) / LISTEN_S)) < 1:
+        for parameters in optimizer.param_groups:
+            parameters["lr"] = RATE / 2 * min(1, (len(log) + 1) / 50) * max(0.1, 1 - share)
+        with torch.autocast(device.type, torch.bfloat16, enabled=is_short):
+            loss = listening_loss(trainee, references, numbers, LISTENERS, draw)
+        optimizer.zero_grad()
+        loss.backward()
+        team.share_gradients(learning)
+        optimizer.step()
+        log.append(loss.item())
+        if len(log) % 50 == 0 and not team.rank:
+            print(f"{len(log)} who speaks {np.mean(log[-50:]):.3f}, {clock() - began:.0f} s", flush=True)
 
 
 def save(trainee: Trainee, optimizer: torch.optim.Optimizer, step: int, used: float) -> None:
@@ -419,7 +509,7 @@ def speak(
 ) -> tuple[Tensor, Tensor]:
     """Codes of a text, and the latents (1, codes, channels) that the decoder would get.
 
-    ``heard``: a mel (80, frames) of who is to speak.
+    ``heard``: mels (pieces, 80, frames) of who is to speak.
     """
     speaker = ("", 1.0)
     row = Row(tokens(text)[0], torch.zeros(0, dtype=torch.long), torch.zeros(0), speaker, 0, text, [])

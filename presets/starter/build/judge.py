@@ -20,10 +20,9 @@ from core.audio.samples import write_wav
 from core.engines.xtts.text.spelling import spell
 from core.measures.endings import cut_words, frame_levels
 from core.measures.naturalness import score
-from presets.starter.build.corpus import FACTORS, MEL_RATE_HZ, Clip, load, log_mel
+from presets.starter.build.corpus import MEL_RATE_HZ, Clip, load, log_mel
 from presets.starter.build.decoder import resized
 from presets.starter.build.decoder import trained as trained_decoder
-from presets.starter.build.dvae import SPEAKERS
 from presets.starter.build.dvae import trained as trained_codec
 from presets.starter.build.gpt import MAIN, References, rows_of_corpus, speak
 from presets.starter.build.gpt import trained as trained_gpt
@@ -112,8 +111,7 @@ def codec_and_decoder(is_coded: bool) -> None:
 def _resynthesis(clip: Clip, codec: object, decoder: object, speakers: dict) -> np.ndarray:
     mel = log_mel(clip.wave(MEL_RATE_HZ))[None]
     if codec is not None:
-        speaker = torch.tensor([SPEAKERS.index((clip.voice, 1.0))]) if clip.voice not in UNHEARD else None
-        mel = codec.decode(codec.dvae.codebook.embed_code(codec.codes(mel[0]))[None].transpose(1, 2), speaker)
+        mel = codec.dvae.decoder(codec.dvae.codebook.embed_code(codec.codes(mel[0]))[None].transpose(1, 2))
     return decoder(resized(mel), speakers[clip.voice, 1.0][None, :, None])[0, 0].numpy()
 
 
@@ -121,7 +119,7 @@ def _resynthesis(clip: Clip, codec: object, decoder: object, speakers: dict) -> 
 def gpt() -> None:
     """The mel head's mel of the latents through the decoder: of real codes (kept clips), and of held-out sentences."""
     trainee, decoder, judge = trained_gpt(), trained_decoder(), Judge(_folder())
-    speakers, references = vectors([clip for clip in load(whole=True) if clip.voice in FLITE], FACTORS), References()
+    speakers, references = vectors([clip for clip in load(whole=True) if clip.voice in FLITE], (1.0,)), References()
 
     def sound(latents: torch.Tensor, voice: str) -> np.ndarray:
         return decoder(resized(trainee.mel_of(latents)), speakers[voice, 1.0][None, :, None])[0, 0].numpy()
@@ -130,12 +128,12 @@ def gpt() -> None:
     judge.report(
         "real codes",
         [
-            (row.said, sound(latents_of(trainee, row, references.mels[row.speaker][0]), row.speaker[0]), None)
+            (row.said, sound(latents_of(trainee, row, references.mels[row.speaker][0][None]), row.speaker[0]), None)
             for row in rows
         ],
     )
     for voice, factor in MAIN:
-        heard = references.mels[voice, factor][0].float()
+        heard = references.mels[voice, factor][0][None].float()
         sounds = []
         for number, text in enumerate(held_out()[:MOST]):
             torch.manual_seed(number)

@@ -41,7 +41,7 @@ def upsampled(latents: Tensor) -> Tensor:
 
 @torch.no_grad()
 def latents_of(trainee: Trainee, row: Row, heard: Tensor, chosen: float = 0.0, is_ended: bool = False) -> Tensor:
-    """The latents (1, codes, channels) that predict a clip's real codes, in the voice of a mel (80, frames).
+    """The latents (1, codes, channels) that predict a clip's real codes, in the voice of mels (pieces, 80, frames).
 
     ``chosen``: the share of codes before them that the model chooses itself, as it does where it speaks.
     ``is_ended``: with the one that predicts the stop, which `Xtts.inference` makes sound of too.

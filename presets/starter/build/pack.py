@@ -58,7 +58,7 @@ def pack(folder: Path) -> None:
     tensors |= {f"model/{name}": value for name, value in corners(model().state_dict()).items()}
     mels, vectors = References().mels, given()
     for voice, name in NAMES.items():
-        latents = torch.cat([trainee.listen(mel[None].float()) for mel in mels[voice, 1.0]])
+        latents = torch.cat([trainee.listen(mel[None, None].float()) for mel in mels[voice, 1.0]])
         tensors[f"speakers/{name}/gpt_cond_latent"] = latents.mean(0, keepdim=True)
         tensors[f"speakers/{name}/speaker_embedding"] = F.normalize(vectors[voice, 1.0].mean(0), dim=0)[None, :, None]
     for name, value in trained_codec().dvae.state_dict().items():

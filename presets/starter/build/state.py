@@ -1,8 +1,8 @@
 """The work on the starter as small files: ``state save`` writes ``presets/starter/state``, ``state restore`` reads it.
 
 Kokoro's speech goes into Opus, its list into a compressed text, weights into half precision without what only their
-optimizers need. What stands in the packed starter beside it is not kept twice. Flite's speech and the codes are made
-anew in minutes (``speech flite``, ``codes``). Restored, every script goes on from there.
+optimizers need, those of the two largest into eight bits. Flite's speech, the codes and the speaker encoder are made
+anew in minutes (``speech flite``, ``codes``, ``encoder``). Restored, every script goes on from there.
 """
 
 from __future__ import annotations
@@ -15,16 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 
-from core.engines.xtts.bases import PACKED
-from core.engines.xtts.model.decoder import padded
-from presets.starter.build.gpt import Trainee
 from presets.starter.build.work import RATE_HZ, SPEECH, TRAINED
 
 STATE = Path(__file__).resolve().parents[1] / "state"
 BITS_PER_SECOND = 24_000
-WEIGHTS = ("dvae.pt", "decoder.pt", "gpt.pt", "latents.pt")  # what listens to a speaker is learnt in a minute
+WEIGHTS = ("dvae.pt", "decoder.pt", "gpt.pt", "latents.pt")
+ROUNDED = ("gpt.pt", "latents.pt")  # they learn on; the codec's codes have to stay what they are
 UNLEARNT = ("gpt.text_head",)  # of the GPT, so far
 
 
@@ -45,9 +42,8 @@ def save() -> None:
             state = torch.load(TRAINED / name, weights_only=True, map_location="cpu")
             state.pop("optimizer", None)
             if "trainee" in state:
-                left_out = ("gpt.",) if PACKED.exists() else UNLEARNT
-                state["trainee"] = {k: v for k, v in state["trainee"].items() if not k.startswith(left_out)}
-            torch.save(_half(state), STATE / name)
+                state["trainee"] = {k: v for k, v in state["trainee"].items() if not k.startswith(UNLEARNT)}
+            torch.save(_rounded(state) if name in ROUNDED else _half(state), STATE / name)
     for file in sorted(STATE.iterdir()):
         print(f"{file.name}: {file.stat().st_size / 1e6:.2f} MB")
 
@@ -65,18 +61,7 @@ def restore() -> None:
             (SPEECH / f"{shard}.jsonl").write_bytes(lzma.decompress(packed.read_bytes()))
     for file in STATE.iterdir():
         if file.name in WEIGHTS and not (TRAINED / file.name).exists():
-            state = _float(torch.load(file, weights_only=True))
-            if "trainee" in state and PACKED.exists():
-                state["trainee"] |= _packed_gpt()
-            torch.save(state, TRAINED / file.name)
-
-
-def _packed_gpt() -> dict[str, torch.Tensor]:
-    """The GPT that is packed, as the training names it."""
-    with torch.device("meta"):
-        shapes = {name: value.shape for name, value in Trainee().state_dict().items() if name.startswith("gpt.")}
-    kept = load_file(PACKED)
-    return {name: padded(name, kept.get(f"model/{name}"), shape).float() for name, shape in shapes.items()}
+            torch.save(_float(torch.load(file, weights_only=True)), TRAINED / file.name)
 
 
 def _ffmpeg(*words: object) -> None:
@@ -89,7 +74,20 @@ def _half(value: Any) -> Any:
     return value.half() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
 
 
+def _rounded(value: Any) -> Any:
+    """Matrices as whole numbers of at most 127 times a unit of each row, all else in half precision."""
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    if not isinstance(value, torch.Tensor) or not value.is_floating_point() or value.ndim < 2:
+        return _half(value)
+    unit = value.flatten(1).abs().amax(1).clamp(min=1e-6).view(-1, *[1] * (value.ndim - 1)) / 127
+    return {"numbers": (value / unit).round().to(torch.int8), "unit": unit}
+
+
 def _float(value: Any) -> Any:
+    if isinstance(value, dict) and value.keys() == {"numbers", "unit"}:
+        numbers: torch.Tensor = value["numbers"]
+        return numbers * value["unit"]
     if isinstance(value, dict):
         return {name: _float(one) for name, one in value.items()}
     return value.float() if isinstance(value, torch.Tensor) and value.is_floating_point() else value

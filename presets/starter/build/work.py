@@ -50,6 +50,13 @@ def background(name: str, niceness: int = 19, threads: int = 1) -> None:
     print(f"{name}: process group {os.getpid()}", flush=True)
 
 
+def is_bfloat16_quick(device: Any) -> bool:
+    """Whether products in bfloat16 are made in silicon: on processors without them they take fifty times as long."""
+    import torch
+
+    return device.type == "cuda" or bool(torch.cpu._is_avx512_bf16_supported())
+
+
 def machine() -> tuple[Any, Callable[[], float]]:
     """The torch device to train on, and the clock that counts: of the processor, or on a graphics card of the wall."""
     import torch
@@ -58,6 +65,46 @@ def machine() -> tuple[Any, Callable[[], float]]:
     if torch.cuda.is_available():
         return torch.device("cuda"), time.monotonic
     return torch.device("cpu"), time.process_time
+
+
+class Team:
+    """Processes that train one model, each on batches of its own: as many as ``torchrun`` has started, or one.
+
+    On a processor two of them with a thread each get on half as fast again as one with two threads.
+    """
+
+    def __init__(self) -> None:
+        self.rank, self.size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        if self.size > 1:
+            import torch.distributed as group
+
+            group.init_process_group("gloo")
+
+    def share_gradients(self, parameters: list[Any]) -> None:
+        """Let every process have the mean of all gradients."""
+        if self.size == 1:
+            return
+        import torch
+        from torch import distributed as group
+
+        gradients = [torch.zeros_like(value) if value.grad is None else value.grad for value in parameters]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        group.all_reduce(flat)
+        for value, part in zip(
+            parameters, flat.div_(self.size).split([value.numel() for value in parameters]), strict=True
+        ):
+            value.grad = part.view_as(value)
+
+    def agreed(self, share: float) -> float:
+        """How far the first process is: all end at the same step."""
+        if self.size == 1:
+            return share
+        import torch
+        from torch import distributed as group
+
+        value = torch.tensor(share, dtype=torch.float64)
+        group.broadcast(value, 0)
+        return float(value)
 
 
 def command(*words: object, folder: Path | None = None, text: str | None = None) -> str:
