@@ -22,7 +22,6 @@ _VARIABLE = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 # As `serve` begins, under a shell that lets everybody read; the job's own process fails, but writes all its files.
 _MADE = """
 import os, sys
-from importlib import metadata
 from pathlib import Path
 os.umask(0o022)
 from core.jobs.args.base import OtherArgs

@@ -13,6 +13,7 @@ from core.errors import UserError
 
 # PyTorch then unpickles what it is told to load, and a pickle from outside runs what it likes.
 _UNSAFE_LOADING = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+_PACKAGES_DISTRIBUTIONS = metadata.packages_distributions  # the original, also where two threads import at once
 _OFF = ("", "0", "n", "no", "false", "off")
 
 
@@ -44,12 +45,11 @@ def import_heavy(name: str) -> ModuleType:
     """
     is_enabled = gc.isenabled()
     gc.disable()
-    packages_distributions = metadata.packages_distributions
-    metadata.packages_distributions = functools.cache(packages_distributions)
+    metadata.packages_distributions = functools.cache(_PACKAGES_DISTRIBUTIONS)
     try:
         return importlib.import_module(name)
     finally:
-        metadata.packages_distributions = packages_distributions
+        metadata.packages_distributions = _PACKAGES_DISTRIBUTIONS
         gc.freeze()
         if is_enabled:
             gc.enable()

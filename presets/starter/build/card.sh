@@ -11,9 +11,9 @@ run speech flite
 run dvae "${1:-1720}" # seconds in all: what is restored has had these, and its codes are what the GPT knows
 run decoder "${2:-600}"
 run codes
-run gpt "${3:-5500}" # in all: 3,450 were had
+run gpt "${3:-5500}" # in all: 3,424 were had
 run encoder "${4:-30}"
-run latents "${5:-2050}" # in all: 1,430 were had
+run latents "${5:-2050}" # in all: 1,462 were had
 run judge codec
 run judge gpt
 run pack "$STARTER_WORK"

@@ -50,7 +50,7 @@ class Clip:
         if factor in SHIFTS:
             sound = soxr.resample(sound, RATE_HZ * factor, MEL_RATE_HZ, "MQ")
             sound = coloured(torch.from_numpy(sound), zlib.crc32(f"{self.voice} {factor}".encode())).numpy()
-            factor, from_hz = 1.0, MEL_RATE_HZ
+            from_hz: float = MEL_RATE_HZ
         else:
             from_hz = RATE_HZ * factor
         if rate_hz != from_hz:

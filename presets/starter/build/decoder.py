@@ -26,7 +26,7 @@ from core.engines.xtts.model.decoder import topology, widen
 from presets.starter.build.corpus import MEL_RATE_HZ, SHIFTS, Clip, coloured, load, log_mel
 from presets.starter.build.plan import FLITE, UNHEARD, is_validation
 from presets.starter.build.speakers import SIZE, vectors
-from presets.starter.build.work import MOST_S, RATE_HZ, TRAINED, Team, background, is_bfloat16_quick, machine
+from presets.starter.build.work import MOST_S, RATE_HZ, TRAINED, Team, background, bfloat16, machine
 
 HOP = 256
 RATIO = RATE_HZ / MEL_RATE_HZ
@@ -168,7 +168,7 @@ def fit(start: Callable[[], Generator], source: Source, file: Path, seconds: flo
             group["lr"] = RATE * min(1, (step + 1) / 50) * max(0.05, 1 - share)
         crops = [source.crop(draw) for _ in range(BATCH[device.type])]
         waves, inputs, speakers = (torch.stack(part).to(device) for part in zip(*crops, strict=True))
-        with torch.autocast(device.type, torch.bfloat16, enabled=is_bfloat16_quick(device)):
+        with bfloat16(device):
             out = generator(inputs, speakers[:, :, None])
         mel, spectral = spectral_loss(out[:, 0].float(), waves)
         optimizer.zero_grad()

@@ -33,7 +33,7 @@ from presets.starter.build.corpus import MEL_HOP, MEL_RATE_HZ, MEL_SCALE
 from presets.starter.build.dvae import TOKENS
 from presets.starter.build.plan import FLITE, is_validation
 from presets.starter.build.text import tokenizer, tokens
-from presets.starter.build.work import MOST_S, TRAINED, Team, background, is_bfloat16_quick, machine
+from presets.starter.build.work import MOST_S, TRAINED, Team, background, bfloat16, machine
 
 START, STOP = TOKENS, TOKENS + 1
 LAYERS, CHANNELS, HEADS, LATENTS = 4, 256, 4, 32
@@ -402,7 +402,6 @@ def train(seconds: float) -> None:
     rows = [row for row in every if not is_validation(row.number)]
     print(f"{len(rows)} clips, {sum(len(row.codes) for row in rows)} codes, {device}", flush=True)
     numbers = {speaker: number for number, speaker in enumerate(sorted(references.mels))}
-    is_short = is_bfloat16_quick(device)
     began, start, last, seen = clock(), time.monotonic(), time.time(), 0
     if not step:
         listen(trainee, optimizer, references, numbers, draw, team)
@@ -416,7 +415,7 @@ def train(seconds: float) -> None:
         for parameters in optimizer.param_groups:
             parameters["lr"] = RATE * parameters["scale"] * min(1, (step + 1) / 100) * max(0.05, 1 - share)
         heard = references.draw({row.speaker for row in group}, draw)
-        with torch.autocast(device.type, torch.bfloat16, enabled=is_short):
+        with bfloat16(device):
             entropy, guide, mel, speaker_loss = trainee.losses(group, heard, share < GUIDE_UNTIL, numbers)
             listening = listening_loss(trainee, references, numbers, MORE_LISTENERS, draw)
         optimizer.zero_grad()
@@ -430,7 +429,7 @@ def train(seconds: float) -> None:
         if step % 50 == 0 and not team.rank:
             held = ""
             for some in validation:
-                with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=is_short):
+                with torch.no_grad(), bfloat16(device):
                     trainee.eval()
                     heard = references.draw({row.speaker for row in some}, random.Random(0))
                     held += " |" + "".join(f" {float(x):.3f}" for x in trainee.losses(some, heard, True, numbers))
@@ -474,12 +473,11 @@ def listen(
     """For ``LISTEN_S`` learn to tell speakers alone."""
     learning = [value for name, value in trainee.named_parameters() if is_listening(name)]
     device, clock = machine()
-    is_short = is_bfloat16_quick(device)
     began, log = clock(), []
     while (share := team.agreed((clock() - began) / LISTEN_S)) < 1:
         for parameters in optimizer.param_groups:
             parameters["lr"] = RATE / 2 * min(1, (len(log) + 1) / 50) * max(0.1, 1 - share)
-        with torch.autocast(device.type, torch.bfloat16, enabled=is_short):
+        with bfloat16(device):
             loss = listening_loss(trainee, references, numbers, LISTENERS, draw)
         optimizer.zero_grad()
         loss.backward()
