@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,15 @@ def test_what_is_left_over_goes_when_it_is_old_enough_and_not_before(
     later(project.workspace, age_s + 60)
     assert not file.exists()
     assert project.info.name == "Test voice"
+
+
+def test_a_file_that_came_in_pieces_goes_by_its_own_age(project: Project) -> None:
+    incoming = project.workspace.path / "tmp" / "incoming"
+    forgotten, fresh = written(incoming / "0123" / "data"), written(incoming / "4567" / "data")
+    long_ago = time.time() - DAY_S - 60
+    for path in (forgotten, forgotten.parent):
+        os.utime(path, (long_ago, long_ago))
+    assert later(project.workspace, 0) == [forgotten.parent] and fresh.exists()
 
 
 def test_broken_off_uploads_are_gone_within_an_hour_by_the_timers_own_steps() -> None:
