@@ -35,7 +35,7 @@ class StepState:
 
 @dataclass(frozen=True)
 class ProjectCard:
-    """A project on the Home page. ``furthest`` is the furthest step begun (empty if none), ``next`` as `onward` says.
+    """A project as a card. ``furthest`` is the furthest step begun (empty if none), ``next`` as `onward` says.
 
     ``seconds`` is the length of its recordings, ``created`` Unix time.
     """

@@ -1,4 +1,4 @@
-"""The steps in the header and the cards on the Home page follow what is on disk."""
+"""The steps in the header and the cards on the Projects page follow what is on disk."""
 
 from __future__ import annotations
 

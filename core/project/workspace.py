@@ -46,7 +46,7 @@ _MOST_BYTES = 1 << 20  # of a project.json
 
 
 def _missing(slug_: str) -> UserError:
-    return UserError("project.missing", "There is no project “{slug}”.", "Choose one on the Home page.", slug=slug_)
+    return UserError("project.missing", "There is no project “{slug}”.", "Choose one on the Projects page.", slug=slug_)
 
 
 def _name(text: str) -> str:

@@ -43,7 +43,7 @@ def folder(project: Project, id: str) -> Path:
     raise UserError(
         "studio.no_document",
         "This text is no longer there.",
-        "Choose another one, or look in the trash on the Home page.",
+        "Choose another one, or look in the trash on the Projects page.",
     )
 
 

@@ -25,7 +25,7 @@ from core.project.workspace import Project, Workspace
 from core.settings import Settings
 from core.system.process import make_new_files_private, refuse_unsafe_loading
 from core.training import multi_process
-from core.training.presets import presets
+from core.training.presets import machine_preset
 from core.training.start import resume, start_training
 
 KEYS = ("project", "name", "engine", "dataset", "base", "preset", "device", "settings", "language")
@@ -87,17 +87,18 @@ def read_wish(path: Path) -> dict[str, Any]:
 def start(workspace: Workspace, wish: dict[str, Any], project_slug: str = "", *, wait: bool = False) -> Job:
     """Start what a run file wishes for; see `core.training.start.start_training` for what it raises.
 
-    Where the file is silent: the project's newest dataset, the real base, the smallest preset.
+    Where the file is silent: the project's newest dataset, the real base, the preset for this machine.
     """
     project = workspace.project(project_slug or str(wish.get("project", "")))
+    device = str(wish.get("device") or "auto")
     return start_training(
         project,
         str(wish.get("dataset") or _newest(project)),
-        str(wish.get("preset") or presets(project.info.engine)[0].id),
+        str(wish.get("preset") or machine_preset(project.info.engine, device).id),
         dict(wish.get("settings") or {}),
         str(wish.get("name") or ""),
         str(wish.get("base") or ""),
-        device=str(wish.get("device") or "auto"),
+        device=device,
         wait=wait,
     )
 

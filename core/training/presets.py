@@ -13,6 +13,7 @@ from core.engines import registry
 from core.engines.options import TrainConfig
 from core.errors import UserError
 from core.files import read_text
+from core.system import hardware
 from core.training.config import make_config
 
 _NOT_PRESETS = {"sentences"}
@@ -84,6 +85,12 @@ def preset(preset_id: str) -> Preset:
         id=preset_id,
         valid=", ".join(candidate.id for candidate in all_presets),
     )
+
+
+def machine_preset(engine: str, device: str = "auto") -> Preset:
+    """The preset for this machine's first card, or for the processor where there is none or ``device`` is ``cpu``."""
+    cards = () if device == "cpu" else hardware.cards()
+    return choose(cards[0].total_gb if cards else None, engine)
 
 
 def choose(vram_gb: float | None, engine: str) -> Preset:

@@ -158,6 +158,6 @@ def test_an_error_of_ours_is_told_and_one_of_gradios_names_nothing(page: RealPag
 
 
 def _home(page: RealPage) -> int:
-    """The panel of the Home page."""
+    """The panel of the Projects page."""
     named = {block.props.get("live"): number for number, block in page.blocks.blocks.items() if hasattr(block, "props")}
     return int(named["home-0"])

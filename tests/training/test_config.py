@@ -16,8 +16,9 @@ from core.errors import UserError
 from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.project.workspace import Workspace
+from core.system import hardware
 from core.training.config import config_text, make_config, read_config
-from core.training.presets import choose, preset, presets
+from core.training.presets import choose, machine_preset, preset, presets
 from core.training.run import CONFIG, Run
 from core.training.sentences import held_out
 
@@ -81,6 +82,13 @@ def test_a_run_of_the_same_name_in_a_project_of_the_same_name_has_its_own_config
 )
 def test_the_preset_follows_from_the_card(vram_gb: float | None, expected: str) -> None:
     assert choose(vram_gb, "xtts").id == expected
+
+
+def test_a_machine_gets_its_cards_preset_unless_the_processor_is_wished_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "cards", lambda: (hardware.Card("Some card", 11.6, 11.0, 8.6),))
+    assert machine_preset("xtts").id == "xtts-12gb" and machine_preset("xtts", "cpu").id == "xtts-cpu"
+    monkeypatch.setattr(hardware, "cards", lambda: ())
+    assert machine_preset("xtts").id == "xtts-cpu"
 
 
 def test_every_preset_is_valid_and_takes_overrides() -> None:

@@ -1,5 +1,5 @@
-// Notifications of the browser, where a person has switched them on: while nobody looks at the page it asks now and then
-// which jobs are at work, and tells of those that have ended since.
+// Notifications of the browser, where a person has switched them on: the page asks now and then which jobs are at work,
+// and while nobody looks at it tells of those that have ended since.
 window.vw.notify = {
   EVERY_MS: 20000,
   FLAG: 'vw-notify',

@@ -1,4 +1,4 @@
-"""``/news``: which jobs are at work, and how those ended that a browser saw before; asked by pages nobody looks at."""
+"""``/news``: which jobs are at work, and how those ended that a browser saw before; asked by pages that may notify."""
 
 from __future__ import annotations
 

@@ -14,8 +14,7 @@ from core.jobs.args.projects import UnpackProjectArgs
 from core.project.engine import start_download
 from core.project.workspace import Project
 from core.sync.fetch import fetch
-from core.system import hardware
-from core.training.presets import Preset, choose
+from core.training.presets import Preset, machine_preset
 from ui.notebook import pictures
 from ui.notebook.cell import Cell, Wish
 
@@ -63,8 +62,7 @@ def base_of(cell: Cell, project: Project) -> str:
 
 def preset_of(project: Project) -> Preset:
     """The settings that suit the card."""
-    cards = hardware.cards()
-    return choose(cards[0].total_gb if cards else None, project.info.engine)
+    return machine_preset(project.info.engine)
 
 
 def fetch_base(cell: Cell, project: Project) -> None:

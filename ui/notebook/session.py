@@ -28,7 +28,7 @@ from core.synthesis.start import start_export
 from core.system import hardware
 from core.training.batches import tried_batches
 from core.training.diagnosis import best_checkpoint
-from core.training.presets import choose
+from core.training.presets import machine_preset
 from core.training.probe import start_probe
 from ui.batches import batches_table
 from ui.notebook import pictures
@@ -56,7 +56,7 @@ class Session(Cell):
     def machine(self) -> dict[str, Any]:
         """Which card there is, what is made of it, and where things lie."""
         t, cards = self.t, hardware.cards()
-        preset = choose(cards[0].total_gb if cards else None, self.wish.engine)
+        preset = machine_preset(self.wish.engine)
         card = t("notebook.no_card")
         if cards:
             card = t("notebook.card", name=cards[0].name, size=t.number(cards[0].total_gb, 0))

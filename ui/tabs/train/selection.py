@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from core.dataset.freeze import DatasetInfo, datasets
 from core.engines.registry import bases
 from core.project.workspace import Project
-from core.system import hardware
-from core.training.presets import Preset, choose, presets
+from core.training.presets import Preset, machine_preset, presets
 from core.training.run import Run, runs
 from ui.page import view_of
 
@@ -31,13 +30,11 @@ class Selection:
         view, frozen, all_runs = view_of(query), datasets(project), runs(project)
         engine = project.info.engine
         by_id = {preset.id: preset for preset in presets(engine)}
-        cards = hardware.cards()
-        recommendation = choose(cards[0].total_gb if cards else None, engine)
         base = view.get("base", "")
         return cls(
             base if base in _bases(project) else _default_base(project),
             next((data.id for data in frozen if data.id == view.get("dataset")), frozen[0].id if frozen else ""),
-            by_id.get(view.get("preset", ""), recommendation),
+            by_id.get(view.get("preset", "")) or machine_preset(engine),
             next((run for run in all_runs if run.id == view.get("run")), _at_work(all_runs)),
             [id_ for id_ in view.get("overlay", "").split(",") if id_],
             all_runs,

@@ -8,9 +8,8 @@ from typing import Any
 from core.engines.registry import bases
 from core.errors import UserError
 from core.project.workspace import Project
-from core.system import hardware
 from core.training.cost import estimate
-from core.training.presets import choose, preset, presets
+from core.training.presets import machine_preset, preset, presets
 from core.training.room import expected_bytes
 from ui import html
 from ui.i18n import Translator
@@ -21,8 +20,8 @@ from ui.tabs.train.selection import Selection
 
 
 def setup_view(t: Translator, project: Project, selection: Selection) -> str:
-    cards, engine = hardware.cards(), project.info.engine
-    recommendation = choose(cards[0].total_gb if cards else None, engine).id
+    engine = project.info.engine
+    recommendation = machine_preset(engine).id
     names = [(base_id, base_name(t, project, base_id)) for base_id in bases(engine).catalog]
     names.append(("folder", t("train.base_folder")))
     frozen = [

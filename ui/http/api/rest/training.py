@@ -27,8 +27,7 @@ from core.listening.ranking import table
 from core.project.workspace import Project, Workspace
 from core.settings import Settings
 from core.sources.collections.pending import is_archive
-from core.system.hardware import cards
-from core.training.presets import choose
+from core.training.presets import machine_preset
 from core.training.run import Run, runs
 from core.training.start import resume, start_training
 from core.training.trash import discard_checkpoint, discard_run
@@ -148,7 +147,7 @@ def routes(workspace: Workspace, settings: Settings) -> APIRouter:
             recordings=limits.having(files=((path, name),), rights=wish.rights),
             model=wish.model,
             name=wish.title,
-            preset=wish.preset or _usual_preset(project, settings.device),
+            preset=wish.preset or machine_preset(project.info.engine, settings.device).id,
             settings={"max_steps": wish.max_steps} if wish.max_steps else {},
             base=wish.base,
             device=settings.device,
@@ -277,13 +276,8 @@ def _check_engine(project: Project, engine: str) -> None:
         )
 
 
-def _usual_preset(project: Project, device: str) -> str:
-    card = next(iter(cards()), None)
-    return choose(card.total_gb if card and device != "cpu" else None, project.info.engine).id
-
-
 def _start(project: Project, body: NewRun, device: str) -> Run:
-    preset = body.preset or _usual_preset(project, device)
+    preset = body.preset or machine_preset(project.info.engine, device).id
     job = start_training(project, body.dataset, preset, body.settings, body.name, body.base, device=device, wait=True)
     return Run(project, job.id)
 

@@ -38,7 +38,7 @@ def act_on_text(page: Page, project: Project, evt: Any) -> bool:
         raise UserError(
             "studio.no_document",
             "This text is no longer here.",
-            "Choose another one, or look in the trash on the Home page.",
+            "Choose another one, or look in the trash on the Projects page.",
         )
     _ACTS[evt.do](page, project, document, evt)
     return True
