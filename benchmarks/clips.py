@@ -8,13 +8,12 @@ Writes benchmarks/results/clips.json.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import tempfile
 from functools import partial
 from pathlib import Path
 
-from benchmarks import RESULTS, machine
+from benchmarks import machine, write_results
 from benchmarks.events import median_ms
 from core.project.records import Clip, ClipFilter, Source
 from core.project.schema import connect
@@ -26,7 +25,7 @@ SOURCES, PAGE = 20, 20
 
 
 def big_store(path: Path, clips: int = 50_000) -> Store:
-    """So many clips of twenty recordings, in all states."""
+    """A store of so many clips, of twenty recordings and in all states."""
     store, chance = Store(path), random.Random(1)
     for number in range(SOURCES):
         source = f"s{number:02d}"
@@ -50,12 +49,20 @@ def _clip(clip_id: str, source: str, number: int, chance: random.Random) -> Clip
     )
 
 
-def review_one(store: Store, chosen: ClipFilter, place: int) -> tuple[int, int, int]:
-    """What the review page asks for to show one clip of a filter: it, how many there are, its place, its neighbours."""
-    here = store.clips(chosen, place, 1)[0]
-    asked = store.count(chosen), store.count_before(chosen, here), len(store.walk(chosen, here, limit=7))
-    store.walk(chosen, here, forward=False), Figures(store.path).flag_counts("flagged")
-    return asked
+def review_page(store: Store, clip_filter: ClipFilter, place: int) -> tuple[int, int, int]:
+    """Ask what the review page asks for to show the clip at a place of a filter: it, its neighbours, all counts.
+
+    Returns:
+        how many clips there are, how many before it, and how many of the seven behind it.
+    """
+    clip = store.clips(clip_filter, place, 1)[0]
+    counts = (
+        store.count(clip_filter),
+        store.count_before(clip_filter, clip),
+        len(store.walk(clip_filter, clip, limit=7)),
+    )
+    store.walk(clip_filter, clip, forward=False), Figures(store.path).flag_counts("flagged")
+    return counts
 
 
 def main() -> None:
@@ -79,25 +86,25 @@ def main() -> None:
             for text in ("AGUA", "água 2499", "not said")
         }
         flagged = ClipFilter("flagged", sort="confidence", flag="mismatch")
-        review = median_ms(lambda: review_one(store, flagged, count // 50), 5)
+        review = median_ms(lambda: review_page(store, flagged, count // 50), 5)
         whole = median_ms(
             lambda: sorted(store.clips(ClipFilter()), key=lambda clip: clip.confidence)[place : place + PAGE], 3
         )
     worst = max(pages.values())
-    searched = max(searches.values())
-    found = {
+    figures = {
+        "machine": where,
         "clips": count,
         "page_ms": pages,
         "worst_page_ms": worst,
         "search_ms": searches,
         "review_ms": review,
         "all_and_sort_ms": whole,
+        "ratio": whole / worst,
     }
-    result = {"machine": where, **found, "ratio": whole / worst}
-    (RESULTS / "clips.json").write_text(json.dumps(result, indent=2) + "\n")
+    write_results("clips", figures)
     print(f"slowest page {worst:.0f} ms, all clips read and sorted {whole:.0f} ms ({whole / worst:.0f} times as long)")
-    print(f"slowest page of a search {searched:.0f} ms")
-    print(f"one flagged clip with its neighbours and counts {review:.0f} ms")
+    print(f"slowest page of a search {max(searches.values()):.0f} ms")
+    print(f"a flagged clip with its neighbours and counts {review:.0f} ms")
 
 
 if __name__ == "__main__":

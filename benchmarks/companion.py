@@ -10,8 +10,6 @@ Writes benchmarks/results/companion.json.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import csv
 import json
 import tempfile
 import time
@@ -19,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
-from benchmarks import RESULTS, machine
+from benchmarks import RECORDING, machine, prompts, write_results
+from benchmarks.processes import Watch
 from core.audio.samples import read, write_wav
 from core.dataset.freeze import freeze
 from core.evaluation.companion import MODULE, SHARE
@@ -32,8 +30,6 @@ from core.project.workspace import Project, Workspace
 from core.training.sample_measures import CER
 from core.training.start import start_training
 
-DEMO = Path(__file__).resolve().parent.parent / "presets" / "demo"
-RESULT = RESULTS / "companion.json"
 _LOOK_S = 0.1
 _MOST_UPDATES = 5_000
 
@@ -41,13 +37,10 @@ _MOST_UPDATES = 5_000
 def fill(folder: Path) -> tuple[Project, str]:
     """A project with the demo's prompts, and its frozen dataset."""
     project = Workspace(folder).create("Companion", "en")
-    with open(DEMO / "transcripts.tsv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
     clips = []
-    for number, row in enumerate(rows):
-        start_s, end_s = float(row["start_s"]), float(row["end_s"])
-        clips.append(Clip(f"a-{number:04d}", "a", start_s, end_s, text=row["text"], status="approved"))
-        write_wav(project.clip_file(clips[-1].id), *read(DEMO / "recording.flac", start_s, end_s, 22_050))
+    for number, (text, start_s, end_s) in enumerate(prompts()):
+        clips.append(Clip(f"a-{number:04d}", "a", start_s, end_s, text=text, status="approved"))
+        write_wav(project.clip_file(clips[-1].id), *read(RECORDING, start_s, end_s, 22_050))
     project.store.add_source(Source("a", "Prompts", seconds=clips[-1].end_s))
     project.store.replace_clips("a", clips)
     return project, freeze(project).id
@@ -55,16 +48,13 @@ def fill(folder: Path) -> tuple[Project, str]:
 
 def watch(job: Job, processor_s: float) -> np.ndarray:
     """Stop a run when it has taken so much; rows of: the clock, processor seconds of the run and of its companion."""
-    spent: dict[tuple[int, float], tuple[float, bool]] = {}  # of each process as last seen, and whether it measures
-    rows, this = [], psutil.Process()
+    rows, processes = [], Watch()
     while job.alive():
-        for process in this.children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                times = process.cpu_times()
-                spent[process.pid, process.create_time()] = times.user + times.system, MODULE in process.cmdline()
-        row = [sum(seconds for seconds, measures in spent.values() if measures == of) for of in (False, True)]
-        rows.append([time.time(), *row])
-        if row[0] > processor_s:
+        processes.look()
+        companion_s = processes.cpu_s(lambda command: MODULE in command)
+        run_s = processes.cpu_s() - companion_s
+        rows.append([time.time(), run_s, companion_s])
+        if run_s > processor_s:
             job.stop()
         time.sleep(_LOOK_S)
     return np.array(rows)
@@ -75,7 +65,7 @@ def figures(job: Job, course: np.ndarray) -> dict[str, Any]:
     at, run_s, companion_s = course.T
     log = [event for event in events.EventReader(job.events_path).read() if isinstance(event, events.Metrics)]
     updates = np.array([event.at for event in log if "loss" in event.values])
-    told = np.interp([event.at for event in log if CER in event.values], at, companion_s)
+    measured_s = np.interp([event.at for event in log if CER in event.values], at, companion_s)
     began = at[np.argmax(companion_s > 0)] if companion_s[-1] > 0 else np.inf
     steps = {"elapsed": np.diff(updates), "processor": np.diff(np.interp(updates, at, run_s))}
     is_beside = updates[1:] > began
@@ -84,8 +74,8 @@ def figures(job: Job, course: np.ndarray) -> dict[str, Any]:
         "run_s": round(float(run_s[-1]), 1),
         "companion_s": round(float(companion_s[-1]), 1),
         "share": round(float(companion_s[-1] / run_s[-1]), 4),
-        "checkpoints_measured": len(told),
-        "checkpoint_s": [round(float(seconds), 2) for seconds in np.diff(told)],
+        "checkpoints_measured": len(measured_s),
+        "checkpoint_s": [round(float(seconds), 2) for seconds in np.diff(measured_s)],
         "update_s": {
             name: {
                 "alone": round(float(np.median(seconds[~is_beside])), 3),
@@ -101,18 +91,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seconds", type=float, default=280.0, help="of processor that the run takes")
     parser.add_argument("--every", type=int, default=20, help="updates from one checkpoint to the next")
-    given = parser.parse_args()
-    result: dict[str, Any] = {"machine": machine("torch", "faster-whisper", "Resemblyzer"), "every": given.every}
-    settings = {"max_steps": _MOST_UPDATES, "save_every": given.every, "eval_every": _MOST_UPDATES}
+    options = parser.parse_args()
+    result: dict[str, Any] = {"machine": machine("torch", "faster-whisper", "Resemblyzer"), "every": options.every}
+    settings = {"max_steps": _MOST_UPDATES, "save_every": options.every, "eval_every": _MOST_UPDATES}
     with tempfile.TemporaryDirectory() as folder:
         project, dataset = fill(Path(folder))
         settings |= {"measure_samples": True, "learning_rate": 1e-4}
         job = start_training(project, dataset, "xtts-cpu", settings, base_id="starter", device="cpu")
-        course = watch(job, given.seconds)
+        course = watch(job, options.seconds)
         if job.read().status != "cancelled":
             raise SystemExit(f"the run ended as {job.read().status}: {job.read().text}")
         result |= figures(job, course)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    write_results("companion", result)
     print(json.dumps(result, indent=2))
     if not result["checkpoints_measured"] or result["share"] > SHARE:
         raise SystemExit("the companion measured nothing, or took more than its share")

@@ -6,43 +6,35 @@ that does other work as well it tells more than the clock.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import tempfile
 import time
 from pathlib import Path
 
-import psutil
-
-from benchmarks import RESULTS, machine
+from benchmarks import machine, write_results
+from benchmarks.processes import Watch
 from core.demo import start_demo
 from core.project.workspace import Workspace
 
-RESULT = RESULTS / "demo.json"
 _LOOK_S = 0.1
 
 
 def main() -> None:
     """Measure and write the figures."""
-    where = machine("torch")
-    spent: dict[tuple[int, float], float] = {}  # seconds by process, as last seen
-    this = psutil.Process()
+    where, processes = machine("torch"), Watch()
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         project, job = start_demo(Workspace(Path(folder) / "workspace"))
         while job.alive():
-            for process in this.children(recursive=True):
-                with contextlib.suppress(psutil.Error):
-                    times = process.cpu_times()
-                    spent[process.pid, process.create_time()] = times.user + times.system
+            processes.look()
             time.sleep(_LOOK_S)
         seconds = time.perf_counter() - began
         view = job.read()
         if view.status != "done":
             raise SystemExit(f"the demo ended as {view.status}: {view.text}")
         clips = project.figures.totals().clips
-    figures = {"clips": clips, "seconds": round(seconds, 1), "processor_s": round(sum(spent.values()), 1)}
-    RESULT.write_text(json.dumps({"machine": where, **figures}, indent=2) + "\n")
+    figures = {"clips": clips, "seconds": round(seconds, 1), "processor_s": round(processes.cpu_s(), 1)}
+    write_results("demo", {"machine": where, **figures})
     print(json.dumps(figures, indent=2))
 
 

@@ -11,18 +11,16 @@ import argparse
 import json
 import resource
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import RESULTS, machine
+from benchmarks import Stopwatch, machine, write_results
 from core.audio.levels import Frames, keep
 from core.clips.doubles import find
 from core.project.records import Clip, Source
 from core.project.workspace import Project, Workspace
 
-RESULT = RESULTS / "doubles.json"
 RECORDINGS, FRAME_S = 50, 0.01
 
 
@@ -62,21 +60,22 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--clips", type=int, default=50_000)
-    count = parser.parse_args().clips
+    count, where = parser.parse_args().clips, machine("numpy", "scipy")
     with tempfile.TemporaryDirectory() as folder:
         project = fill(Path(folder), count)
-        before, began, cpu = peak_mb(), time.perf_counter(), time.process_time()
-        found = find(project)
+        before, stopwatch = peak_mb(), Stopwatch()
+        doubles = find(project)
+        seconds, cpu_s = stopwatch.read()
         figures = {
             "clips": count,
-            "found": len(found),
-            "seconds": round(time.perf_counter() - began, 1),
-            "cpu_s": round(time.process_time() - cpu, 1),
+            "found": len(doubles),
+            "seconds": round(seconds, 1),
+            "cpu_s": round(cpu_s, 1),
             "peak_mb": round(peak_mb()),
             "peak_before_mb": round(before),
         }
-    RESULT.write_text(json.dumps({"machine": machine("numpy", "scipy"), **figures}, indent=2) + "\n")
-    print(RESULT.read_text(), end="")
+    write_results("doubles", {"machine": where, **figures})
+    print(json.dumps(figures, indent=2))
 
 
 if __name__ == "__main__":

@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
-import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import RESULTS, machine
+from benchmarks import RECORDING, Stopwatch, load_results, machine, prompts, write_results
+from core import REPOSITORY
 from core.audio.samples import Samples, read, resample
 from core.evaluation.measure import Listener, unit, voices_of
 from core.evaluation.scores import Score
@@ -30,20 +28,15 @@ from core.transcription import builtin
 from core.transcription.base import Recognizer
 
 RATE = 16_000
-DEMO = Path(__file__).resolve().parent.parent / "presets" / "demo"
-WORDS = Path(__file__).resolve().parent.parent / "tests" / "data" / "words"
+WORDS = REPOSITORY / "tests" / "data" / "words"
 HELD_OUT = 8  # prompts that show the real voice
+ORDERED = 12  # prompts after them that are put in order with worse copies
 Spoil = Callable[[Samples, int], Samples]
 
 
-def prompts(count: int) -> list[tuple[Samples, str]]:
-    """Real prompts and what is said in them."""
-    with open(DEMO / "transcripts.tsv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))[:count]
-    return [
-        (read(DEMO / "recording.flac", float(row["start_s"]), float(row["end_s"]), RATE)[0], row["text"])
-        for row in rows
-    ]
+def sounds(count: int) -> list[tuple[Samples, str]]:
+    """The first bundled prompts and what is said in them."""
+    return [(read(RECORDING, start_s, end_s, RATE)[0], text) for text, start_s, end_s in prompts(count)]
 
 
 def words() -> list[Samples]:
@@ -201,10 +194,12 @@ def orders(ears: Listener, spoken: list[tuple[Samples, str]]) -> dict[str, Any]:
         means = [float(np.mean([value for value in side if np.isfinite(value)])) for side in zip(*pairs, strict=True)]
         result[name] = {
             "measure": by,
+            "pairs": len(pairs),
             "right": float(np.mean([before > after for before, after in pairs])),
             "means": means,
         }
-        print(f"{name:22} {by:12} right {result[name]['right']:.0%}, {means[0]:.3f} → {means[1]:.3f}", flush=True)
+        right = f"right {result[name]['right']:.0%} of {len(pairs)}"
+        print(f"{name:22} {by:12} {right}, {means[0]:.3f} → {means[1]:.3f}", flush=True)
     return result
 
 
@@ -231,9 +226,9 @@ def seconds(ears: Listener, spoken: list[tuple[Samples, str]]) -> dict[str, floa
     """How long 5 checkpoints of 10 sentences take, and how much of the processor, all cores together."""
     measure(ears, spoken[:1])  # models are loaded
     fifty = [(noisy(spoken[number % 10][0], number, 40.0), spoken[number % 10][1]) for number in range(50)]
-    began, began_cpu = time.perf_counter(), time.process_time()
+    stopwatch = Stopwatch()
     measure(ears, fifty)
-    result = {"seconds": time.perf_counter() - began, "processor_seconds": time.process_time() - began_cpu}
+    result = dict(zip(("seconds", "processor_seconds"), stopwatch.read(), strict=True))
     print(f"5 checkpoints of 10 sentences: {result['seconds']:.0f} s, {result['processor_seconds']:.0f} s of processor")
     return result
 
@@ -241,25 +236,29 @@ def seconds(ears: Listener, spoken: list[tuple[Samples, str]]) -> dict[str, floa
 def main() -> None:
     """Print and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--prompts", type=int, default=46, help="how many of the bundled prompts, ten or more")
+    parser.add_argument(
+        "--prompts",
+        type=int,
+        default=46,
+        help=f"how many of the bundled prompts, ten or more; orders take {ORDERED} after the first {HELD_OUT}",
+    )
     parser.add_argument("--part", choices=("seconds", "ends", "orders"), help="measure this alone; the rest stays")
     options = parser.parse_args()
     from core.transcription.faster_whisper_engine import load
 
     folder = builtin.tiny_en_folder()
     assert folder is not None, "the built-in English model is one of the requirements"
-    path = RESULTS / "evaluation.json"
-    result: dict[str, Any] = json.loads(path.read_text()) if options.part and path.exists() else {}
+    result = load_results("evaluation") if options.part else {}
     result["machine"] = machine("numpy", "torch", "onnxruntime", "faster-whisper", "Resemblyzer", "speechmos")
-    spoken = prompts(options.prompts)
+    spoken = sounds(options.prompts)
     ears = listener(load(folder, builtin.TINY_EN, "cpu", 1), [samples for samples, _ in spoken[:HELD_OUT]])
     if options.part in (None, "seconds"):
         result |= seconds(ears, spoken)
     if options.part in (None, "ends"):
         result["ends"] = ends(ears, spoken)
     if options.part in (None, "orders"):
-        result["orders"] = orders(ears, spoken[HELD_OUT : HELD_OUT + 12])
-    path.write_text(json.dumps(result, indent=2) + "\n")
+        result["orders"] = orders(ears, spoken[HELD_OUT : HELD_OUT + ORDERED])
+    write_results("evaluation", result)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import RESULTS, machine
+from benchmarks import machine, write_results
 
 
 def write_run(workspace: Path, lines: int) -> Any:
@@ -86,7 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=100_000)
     result = {"machine": machine("pydantic"), **measure(parser.parse_args().lines)}
-    (RESULTS / "events.json").write_text(json.dumps(result, indent=2) + "\n")
+    write_results("events", result)
     print(json.dumps(result, indent=2))
 
 

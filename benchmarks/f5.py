@@ -5,8 +5,9 @@ and speaking, in seconds and in seconds of a core, which a busy machine changes 
 package's side is its own ``CustomDataset``, ``collate_fn`` and ``CFM.forward`` with AdamW, as ``Trainer.train`` runs
 them, without its mean of the weights and its logging, which would slow it more. Each does what it does by default: ours
 learns an adapter, in bfloat16 where the processor multiplies in it (``--precision``), theirs the whole model in
-float32. Reading is mels and tokens; with the noise, which ours draws while it reads and theirs in the update, it is
-told apart. Speaking is one sentence in sixteen steps up to its mel, by our own loop and by ``CFM.sample``.
+float32. Reading is mels and tokens: theirs computes a mel each time it reads a clip, ours did once before the run,
+which is not counted. With the noise, which ours draws while it reads and theirs in the update, it is told apart.
+Speaking is one sentence in sixteen steps up to its mel, by our own loop and by ``CFM.sample``.
 
 Takes two minutes on two quiet cores. What is measured is written after every round (benchmarks/results/f5.json).
 """
@@ -14,13 +15,9 @@ Takes two minutes on two quiet cores. What is measured is written after every ro
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -28,10 +25,8 @@ from types import ModuleType
 from typing import Any
 from unittest import mock
 
-from benchmarks import RESULTS, machine
+from benchmarks import RECORDING, Stopwatch, in_child, machine, prompts, write_results
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-DEMO = REPOSITORY / "presets" / "demo"
 _STEPS = 16  # of a sentence
 SIDES = ("ours", "theirs")  # in turn: the machine may grow busy meanwhile
 
@@ -57,23 +52,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         options = [f"--{key}={value}" for key, value in vars(args).items() if key not in ("piece", "folder")]
         rounds: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
-        make = [sys.executable, "-m", "benchmarks.f5", *options, f"--folder={name}"]
         # As the app's jobs have it: threads that wait do not count as work, on a busy machine either.
-        environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads), "OMP_WAIT_POLICY": "PASSIVE"}
-        _run([*make, "--piece=make"], environment)
+        environment = {"OMP_NUM_THREADS": str(args.threads), "OMP_WAIT_POLICY": "PASSIVE"}
+
+        def run(piece: str) -> dict[str, float]:
+            return in_child("benchmarks.f5", *options, f"--folder={name}", f"--piece={piece}", environment=environment)
+
+        run("make")
         for number in range(args.rounds):
             for side in SIDES:
-                rounds[side].append(json.loads(_run([*make, f"--piece={side}"], environment)))
+                rounds[side].append(run(side))
                 print(side, rounds[side][-1], flush=True)
             _write(where, rounds, number + 1)  # what is measured so far is there, whatever becomes of the rest
-
-
-def _run(command: list[str], environment: dict[str, str]) -> str:
-    """The last line that a process of its own prints; if it fails, what it complained of."""
-    done = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{command[-1]} ended with {done.returncode}:\n{done.stderr[-3000:]}")
-    return done.stdout.splitlines()[-1]
 
 
 def _write(where: dict[str, Any], rounds: dict[str, list[dict[str, float]]], count: int) -> None:
@@ -82,8 +72,7 @@ def _write(where: dict[str, Any], rounds: dict[str, list[dict[str, float]]], cou
     ratios = {key: best["theirs"][key] / best["ours"][key] for key in best["ours"]}
     for key, ratio in ratios.items():
         print(f"{key}: ours {best['ours'][key]:.4g}, theirs {best['theirs'][key]:.4g}, {ratio:.2f} times", flush=True)
-    facts = {"machine": where, "rounds": count, **best, "ratios": ratios}
-    (RESULTS / "f5.json").write_text(json.dumps(facts, indent=2) + "\n")
+    write_results("f5", {"machine": where, "rounds": count, **best, "ratios": ratios})
 
 
 def _measure(args: argparse.Namespace) -> dict[str, float]:
@@ -97,14 +86,10 @@ def _make(args: argparse.Namespace) -> dict[str, float]:
 
     dataset = args.folder / "dataset"
     (dataset / "wavs").mkdir(parents=True)
-    with open(DEMO / "transcripts.tsv", newline="", encoding="utf-8") as file:
-        prompts = list(csv.DictReader(file, delimiter="\t"))[: args.clips]
     lines = []
-    for number, row in enumerate(prompts):
-        ends = float(row["start_s"]), float(row["end_s"])
-        samples, rate = read(DEMO / "recording.flac", *ends, sample_rate=24_000)
-        write_wav(dataset / "wavs" / f"{number}.wav", samples, rate)
-        lines.append(f"{number}|{row['text']}|-\n")
+    for number, (text, start_s, end_s) in enumerate(prompts(args.clips)):
+        write_wav(dataset / "wavs" / f"{number}.wav", *read(RECORDING, start_s, end_s, 24_000))
+        lines.append(f"{number}|{text}|-\n")
     for part in ("metadata", "metadata_train"):
         (dataset / f"{part}.csv").write_text("".join(lines))
     (dataset / "metadata_val.csv").write_text("")
@@ -148,19 +133,16 @@ def _ours(args: argparse.Namespace) -> dict[str, float]:
 
 
 def _texts(args: argparse.Namespace) -> list[str]:
-    lines = (args.folder / "dataset" / "metadata.csv").read_text(encoding="utf-8").splitlines()
-    return [line.split("|")[1] for line in lines]
+    return [prompt.text for prompt in prompts(args.clips)]
 
 
 def _timed(name: str, times: int, do: Callable[[int], object]) -> dict[str, float]:
-    """How long one takes of as many in a row, in seconds and in seconds of a core."""
-    began, core_began = time.perf_counter(), time.process_time()
+    """The mean of so many calls in a row, in seconds and in seconds of a core."""
+    stopwatch = Stopwatch()
     for number in range(times):
         do(number)
-    return {
-        f"{name}_s": (time.perf_counter() - began) / times,
-        f"{name}_core_s": (time.process_time() - core_began) / times,
-    }
+    seconds, core_s = stopwatch.read()
+    return {f"{name}_s": seconds / times, f"{name}_core_s": core_s / times}
 
 
 def _theirs(args: argparse.Namespace) -> dict[str, float]:
@@ -177,8 +159,7 @@ def _theirs(args: argparse.Namespace) -> dict[str, float]:
     theirs = import_module("f5_tts.model.dataset")  # after `package`, which leaves the trainer out
     dataset, base = args.folder / "dataset", args.folder / "base"
     rows = []
-    for line in (dataset / "metadata.csv").read_text().splitlines():
-        number, text, _ = line.split("|")
+    for number, text in enumerate(_texts(args)):
         path = dataset / "wavs" / f"{number}.wav"
         tokens = convert_char_to_pinyin([text])[0]
         rows.append({"audio_path": str(path), "text": tokens, "duration": soundfile.info(path).duration})

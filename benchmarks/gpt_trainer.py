@@ -5,28 +5,33 @@ Run by `benchmarks.training` in a process of its own: ``python -m benchmarks.gpt
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import os
 import resource
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks import Stopwatch
+from core.engines.frozen_clips import rows
 
-def samples(dataset: Path) -> list[dict[str, Any]]:
-    """The training clips of a frozen dataset as coqui's formatters give them."""
-    with open(dataset / "metadata_train.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file, delimiter="|", quoting=csv.QUOTE_NONE))
-    wavs = dataset / "wavs"
-    return [
-        {"text": row[1], "audio_file": str(wavs / f"{row[0]}.wav"), "language": "en", "speaker_name": "one"}
-        for row in rows
+
+def samples(options: dict[str, Any]) -> list[dict[str, Any]]:
+    """The training clips of a frozen dataset as coqui's formatters give them.
+
+    Where workers load them, often enough that one epoch holds all that is measured: workers are started anew for each
+    epoch, which of the few clips here would be most of its time, and is little of it in a training.
+    """
+    clips = [
+        {"text": row.text, "audio_file": str(row.path), "language": "en", "speaker_name": "one"}
+        for row in rows(Path(options["dataset"]), "train")
     ]
+    if not options["workers"]:
+        return clips
+    return clips * math.ceil((options["skip"] + options["steps"]) * options["batch_size"] / len(clips))
 
 
 def make_trainer(options: dict[str, Any]) -> Any:
@@ -38,13 +43,13 @@ def make_trainer(options: dict[str, Any]) -> Any:
     from TTS.tts.models.xtts import XttsAudioConfig
 
     base, dataset, out = Path(options["base"]), Path(options["dataset"]), Path(options["out"])
-    given = json.loads((base / "config.json").read_text())["model_args"]
+    sizes = json.loads((base / "config.json").read_text())["model_args"]
     names = (
         *("gpt_layers", "gpt_n_model_channels", "gpt_n_heads", "gpt_num_audio_tokens", "gpt_start_audio_token"),
         *("gpt_stop_audio_token", "decoder_input_dim"),
     )
     arguments = GPTArgs(
-        **{name: given[name] for name in names},
+        **{name: sizes[name] for name in names},
         max_conditioning_length=132_300,
         min_conditioning_length=66_150,
         max_wav_length=255_995,
@@ -85,39 +90,36 @@ def make_trainer(options: dict[str, Any]) -> Any:
         config,
         output_path=str(out),
         model=model,
-        train_samples=samples(dataset),
+        train_samples=samples(options),
         parse_command_line_args=False,
         dashboard_logger=quiet,
     )
 
 
-class Clock:
-    """Counts real codes and the time from the end of one step to the end of the next."""
+class Counter:
+    """Counts steps, and from the end of the last of ``skip`` warm-up steps real codes and time."""
 
     def __init__(self, skip: int) -> None:
-        self.skip, self.steps, self.codes, self.began, self.began_cpu = skip, 0, 0, 0.0, 0.0
-        self.losses: list[float] = []
+        self.skip, self.steps, self.codes, self.stopwatch = skip, 0, 0, Stopwatch()
 
     def watch(self, trainer: Any) -> None:
         """Hang it into a trainer."""
-        model, train_step = trainer.model, trainer.model.train_step
+        train_step, on_end = trainer.model.train_step, trainer.callbacks.on_train_step_end
 
-        def counted(batch: dict[str, Any], *rest: Any, **named: Any) -> Any:
+        def count_codes(batch: dict[str, Any], *arguments: Any, **options: Any) -> Any:
             if self.steps >= self.skip:
                 self.codes += int(torch.ceil(batch["wav_lengths"] / 1024).sum())
-            return train_step(batch, *rest, **named)
+            return train_step(batch, *arguments, **options)
 
-        model.train_step = counted
-        done = trainer.callbacks.on_train_step_end
-
-        def ended(which: Any) -> None:
-            done(which)
+        def count_step(trainer: Any) -> None:
+            on_end(trainer)
             self.steps += 1
             if self.steps == self.skip:
                 _wait()
-                self.began, self.began_cpu = time.perf_counter(), time.process_time()
+                self.stopwatch = Stopwatch()
 
-        trainer.callbacks.on_train_step_end = ended
+        trainer.model.train_step = count_codes
+        trainer.callbacks.on_train_step_end = count_step
 
 
 def _wait() -> None:
@@ -132,25 +134,25 @@ def main() -> None:
     # Its dataset module sets one thread for the whole process when it is imported: as shipped, that is what one gets.
     if options["threads"]:
         torch.set_num_threads(options["threads"])
-    clock = Clock(options["skip"])
-    clock.watch(trainer)
+    counter = Counter(options["skip"])
+    counter.watch(trainer)
     from trainer.generic_utils import KeepAverage
 
-    while clock.steps < options["skip"] + options["steps"]:
+    while counter.steps < options["skip"] + options["steps"]:
         trainer.keep_avg_train = KeepAverage()
         trainer.train_epoch()
     _wait()
-    seconds, cpu_s = time.perf_counter() - clock.began, time.process_time() - clock.began_cpu
-    steps = clock.steps - options["skip"]
+    seconds, cpu_s = counter.stopwatch.read()
+    steps = counter.steps - options["skip"]
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if torch.cuda.is_available():
         peak_mb = torch.cuda.max_memory_reserved() / 2**20
     result = {
-        "codes_per_s": clock.codes / seconds,
+        "codes_per_s": counter.codes / seconds,
         "seconds": seconds,
-        "codes_per_cpu_s": clock.codes / cpu_s,
+        "codes_per_cpu_s": counter.codes / cpu_s,
         "batches": steps,
-        "codes": clock.codes,
+        "codes": counter.codes,
         "batch_s": seconds / steps,
         "peak_mb": peak_mb,
         "threads": torch.get_num_threads(),

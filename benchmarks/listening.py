@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import random
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -19,9 +18,8 @@ from typing import Any
 from unittest import mock
 
 import gradio as gr
-import numpy as np
 
-from benchmarks import RESULTS, machine
+from benchmarks import machine, median_and_p95, write_results
 from benchmarks.page import Page
 from core.checkpoint_ref import CheckpointRef
 from core.evaluation.scores import ScoreFile
@@ -69,7 +67,10 @@ def add_scores(project: Project) -> None:
 
 
 def while_it_scores(project: Project, times: int) -> dict[str, float]:
-    """The same while checkpoints are scored and their bar moves: between two scores, and with a new one each time."""
+    """Milliseconds of processor time of a tick while checkpoints are scored and their bar moves.
+
+    ``tick_ms``: between two scores. ``new_score_ms``: where a new score has come each time.
+    """
     run_id = next(project.runs.iterdir()).name
     job = Job.create(project.jobs, EvaluateArgs(run_id=run_id), title="Calm voice")
     handle = locks.try_lock(job.path / "lock", {"pid": os.getpid(), "kind": "evaluate", "title": "Calm voice"})
@@ -116,37 +117,34 @@ def main() -> None:
     """Measure and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=20)
-    given = parser.parse_args()
+    times = parser.parse_args().times
     where: dict[str, Any] = machine("gradio")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     with tempfile.TemporaryDirectory() as folder:
         project = fill(Path(folder))
-        page = Page(Path(folder))
-        try:
+        with Page(Path(folder)) as page:
             page.refresh("listen", "first")  # what is read once has been read
-            took, cpu = [], page.cpu_s()
-            for _ in range(given.times):
+            opened_ms, cpu = [], page.cpu_s()
+            for _ in range(times):
                 began = time.perf_counter()
                 page.refresh("listen", "again")
-                took.append(1000 * (time.perf_counter() - began))
-            cpu_ms = 1000 * (page.cpu_s() - cpu) / given.times
-        finally:
-            page.process.terminate()
-            page.process.wait(20)
-        ticks = while_it_trains(project, given.times)
+                opened_ms.append(1000 * (time.perf_counter() - began))
+            cpu_ms = 1000 * (page.cpu_s() - cpu) / times
+        ticks = while_it_trains(project, times)
         add_scores(project)
-        scoring = while_it_scores(project, given.times)
+        scoring = while_it_scores(project, times)
+    median, p95 = median_and_p95(opened_ms)
     figures = {
         "checkpoints": CHECKPOINTS,
         "votes": VOTES,
         "sentences": SENTENCES,
-        "opened_ms_median": round(statistics.median(took), 1),
-        "opened_ms_p95": round(float(np.percentile(took, 95)), 1),
+        "opened_ms_median": round(median, 1),
+        "opened_ms_p95": round(p95, 1),
         "processor_ms": round(cpu_ms, 1),
         "while_it_trains": ticks,
         "while_it_scores": scoring,
     }
-    (RESULTS / "listening.json").write_text(json.dumps({"machine": where, **figures}, indent=2) + "\n")
+    write_results("listening", {"machine": where, **figures})
     print(json.dumps(figures, indent=2))
 
 

@@ -1,4 +1,4 @@
-"""Measures of clips on real speech: times real time on one core, each beside the package's own way, and the whole job.
+"""Measures of clips on real speech: times real time, each on one core beside the package's own way, and the whole job.
 
     python -m benchmarks.measures                # all 46 prompts; --clips 10 for a short look
 
@@ -9,39 +9,26 @@ Writes benchmarks/results/measures.json.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import os
 import resource
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import RESULTS, machine
+from benchmarks import RECORDING, in_child, machine, prompts, write_results
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-DEMO = REPOSITORY / "presets" / "demo"
 RATE_HZ = 16_000
 ONE_CORE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-def spans(count: int) -> list[tuple[float, float]]:
-    """When the first prompts are said, in seconds of the recording."""
-    with open(DEMO / "transcripts.tsv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))[:count]
-    return [(float(row["start_s"]), float(row["end_s"])) for row in rows]
-
-
 def pieces(count: int, rate: int | None = None) -> list[Any]:
-    """The prompts as samples."""
+    """The prompts as samples, at a rate in Hz or the recording's."""
     from core.audio.samples import read
 
-    return [read(DEMO / "recording.flac", start_s, end_s, rate)[0] for start_s, end_s in spans(count)]
+    return [read(RECORDING, start_s, end_s, rate)[0] for _, start_s, end_s in prompts(count)]
 
 
 def timed(work: Callable[[Any], object], clips: list[Any]) -> float:
@@ -85,7 +72,7 @@ def naturalness(count: int) -> float:
 
 
 def speechmos(count: int) -> float:
-    """The package's way, with the threads it takes."""
+    """The package's way, with the threads that it takes: all cores."""
     from speechmos import dnsmos
 
     return timed(lambda clip: dnsmos.run(clip, RATE_HZ), pieces(count))
@@ -103,38 +90,36 @@ def whole(count: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         project = Workspace(Path(folder)).create("Measured")
         project.sources.mkdir()
-        shutil.copy(DEMO / "recording.flac", project.source_file("s1"))
+        shutil.copy(RECORDING, project.source_file("s1"))
         project.store.add_source(Source("s1", "Prompts", sample_rate=RATE_HZ))
-        clips = [Clip(f"s1-{n:04d}", "s1", start_s, end_s) for n, (start_s, end_s) in enumerate(spans(count), 1)]
+        clips = [Clip(f"s1-{n:04d}", "s1", start_s, end_s) for n, (_, start_s, end_s) in enumerate(prompts(count), 1)]
         for clip in clips:
             write_wav(project.clip_file(clip.id), *read(project.source_file("s1"), clip.start_s, clip.end_s, 22_050))
         project.store.replace_clips("s1", clips)
         (project.path / "job").mkdir()
         began = time.perf_counter()
         result = measure_clips(project, clips, Reporter(Job(project.path / "job")))
-        spent = time.perf_counter() - began
+        seconds = time.perf_counter() - began
         assert result["measured"] == count and not result["missing"], result
-        return spent
+        return seconds
 
 
 STAGES = {entry.__name__: entry for entry in (sound, likeness, resemblyzer, naturalness, speechmos, whole)}
 
 
-def child(what: str, count: int) -> None:
+def child(stage: str, count: int) -> None:
     """The measured process."""
-    seconds = STAGES[what](count)
-    speech_s = sum(end_s - start_s for start_s, end_s in spans(count))
+    seconds = STAGES[stage](count)
+    speech_s = sum(prompt.end_s - prompt.start_s for prompt in prompts(count))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     facts = {"seconds": seconds, "times_real_time": speech_s / seconds, "peak_mb": usage.ru_maxrss / 1024}
     print(json.dumps({**facts, "speech_s": speech_s}))
 
 
-def measure(what: str, count: int) -> dict[str, Any]:
+def measure(stage: str, count: int) -> dict[str, Any]:
     """Run one of the stages in a child."""
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.measures", "--child", what, "--clips", str(count)]
-    around = {**os.environ, **ONE_CORE, "OMP_WAIT_POLICY": "PASSIVE"}
-    done = subprocess.run(command, check=True, cwd=REPOSITORY, env=around, stdout=subprocess.PIPE, text=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    environment = {**ONE_CORE, "OMP_WAIT_POLICY": "PASSIVE"}
+    return in_child("benchmarks.measures", "--child", stage, "--clips", count, environment=environment)
 
 
 def main() -> None:
@@ -147,13 +132,13 @@ def main() -> None:
         return child(arguments.child, arguments.clips)
     result: dict[str, Any] = {"machine": machine("numpy", "torch", "onnxruntime", "Resemblyzer", "speechmos")}
     result["clips"] = arguments.clips
-    for what in STAGES:
-        one = result[what] = measure(what, arguments.clips)
-        print(f"{what:12} {one['times_real_time']:7.1f} × real time, {one['peak_mb']:6.0f} MB")
+    for stage in STAGES:
+        figures = result[stage] = measure(stage, arguments.clips)
+        print(f"{stage:12} {figures['times_real_time']:7.1f} × real time, {figures['peak_mb']:6.0f} MB")
     for ours, theirs in (("likeness", "resemblyzer"), ("naturalness", "speechmos")):
         result[f"{ours}_ratio"] = result[theirs]["seconds"] / result[ours]["seconds"]
         print(f"{theirs} takes {result[f'{ours}_ratio']:.1f} times as long")
-    (RESULTS / "measures.json").write_text(json.dumps(result, indent=2) + "\n")
+    write_results("measures", result)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ The masks of dropout take two bytes a value here and one on a card. Writes bench
 from __future__ import annotations
 
 import functools
-import json
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +26,7 @@ from TTS.tts.configs.xtts_config import XttsArgs, XttsConfig
 from TTS.tts.layers.xtts.hifigan_decoder import HifiDecoder
 from TTS.tts.models import xtts as coqui
 
-from benchmarks import RESULTS, machine, training_parts
+from benchmarks import machine, training_parts, write_results
 from core.engines import precision
 from core.engines.xtts.model import transformer
 from core.engines.xtts.options import XttsTrainConfig
@@ -67,11 +66,11 @@ class Living(TorchDispatchMode):
         self._known = {entry.untyped_storage()._cdata for entry in before}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        for one in tree_leaves(made):
-            if isinstance(one, Tensor):
-                self._count(one.untyped_storage())
-        return made
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self._count(leaf.untyped_storage())
+        return result
 
     def _count(self, storage: torch.UntypedStorage) -> None:
         number, size = storage._cdata, storage.nbytes()
@@ -109,11 +108,15 @@ class Kernels(TorchDispatchMode):
         self.count = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = {leaf.untyped_storage()._cdata for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
-        found = func(*args, **(kwargs or {}))
-        made = {leaf.untyped_storage()._cdata for leaf in tree_leaves(found) if isinstance(leaf, Tensor)}
-        self.count += bool(made - given) or func._schema.is_mutable
-        return found
+        inputs = _storages((args, kwargs))
+        result = func(*args, **(kwargs or {}))
+        self.count += bool(_storages(result) - inputs) or func._schema.is_mutable
+        return result
+
+
+def _storages(tree: Any) -> set[int]:
+    """The storages of all tensors in nested arguments or results."""
+    return {leaf.untyped_storage()._cdata for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)}
 
 
 def longest(clips: int) -> list[Item]:
@@ -173,7 +176,7 @@ def flops(settings: dict[str, Any]) -> tuple[float, float]:
         return float(counter.get_total_flops()), training_parts.flops(session, rows, attention=False)
 
 
-def computed(settings: dict[str, Any]) -> dict[str, float]:
+def operations(settings: dict[str, Any]) -> dict[str, float]:
     """Operations of an update of sixteen usual clips, and how many kernels its losses and gradients launch."""
     clips = rows_of(16, **USUAL)
     with FakeTensorMode(allow_non_fake_inputs=True):
@@ -200,21 +203,21 @@ def _vocoder_bytes() -> int:
 
 def main() -> None:
     """Count, print, write."""
-    wanted: dict[str, dict[str, Any]] = {
+    where = machine("torch", "coqui-tts", "peft")
+    variants: dict[str, dict[str, Any]] = {
         "lora, one clip at once": {"batch_size": 1},
         "all weights, one clip at once": {"batch_size": 1, "train_what": "full"},
         **{preset.id: preset.values for preset in presets("xtts") if preset.min_vram_gb},
     }
-    found = {}
-    for name, settings in wanted.items():
-        found[name] = {key: round(value, 2) for key, value in counted(settings).items()}
-        print(f"{name}: {found[name]}", flush=True)
-    computing = {"lora": computed({}), "all weights": computed({"train_what": "full"})}
-    print(f"an update of sixteen clips: {computing}")
-    where = machine("torch", "coqui-tts", "peft")
+    figures = {}
+    for name, settings in variants.items():
+        figures[name] = {key: round(value, 2) for key, value in counted(settings).items()}
+        print(f"{name}: {figures[name]}", flush=True)
+    update_of_sixteen = {"lora": operations({}), "all weights": operations({"train_what": "full"})}
+    print(f"an update of sixteen clips: {update_of_sixteen}")
     sizes = {"spare": SPARE, "longest": LONGEST, "usual": USUAL}
-    result = {"machine": where, **sizes, "counted": found, "update_of_sixteen_clips": computing}
-    (RESULTS / "memory-counted.json").write_text(json.dumps(result, indent=2) + "\n")
+    result = {"machine": where, **sizes, "counted": figures, "update_of_sixteen_clips": update_of_sixteen}
+    write_results("memory-counted", result)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ Writes benchmarks/results/memory-counted-f5.json.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from unittest import mock
 
@@ -15,7 +14,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from benchmarks import RESULTS, machine
+from benchmarks import machine, write_results
 from benchmarks.memory import GB, SPARE, Living
 from core.engines import precision
 from core.engines.f5.bases import FLAGS, BaseFacts
@@ -102,18 +101,20 @@ def counted_with(depth: int, settings: dict[str, Any], seconds: float = CUT_S) -
 
 def main() -> None:
     """Count, print, write."""
-    wanted: dict[str, dict[str, Any]] = {
+    where = machine("torch", "f5-tts", "peft")
+    variants: dict[str, dict[str, Any]] = {
         "lora, one clip at once": {"batch_size": 1},
         "all weights, one clip at once": {"batch_size": 1, "train_what": "full"},
         **{preset.id: preset.values for preset in presets("f5") if preset.min_vram_gb},
     }
-    found = {}
-    for name, settings in wanted.items():
+    figures = {}
+    for name, settings in variants.items():
         lengths = {"12 s": counted(settings), "30 s": counted(settings, LONGEST_S)}
-        found[name] = {length: {key: round(value, 2) for key, value in row.items()} for length, row in lengths.items()}
-        print(f"{name}: {found[name]}", flush=True)
-    result = {"machine": machine("torch", "f5-tts", "peft"), "spare": SPARE, "counted": found}
-    (RESULTS / "memory-counted-f5.json").write_text(json.dumps(result, indent=2) + "\n")
+        figures[name] = {
+            length: {key: round(value, 2) for key, value in row.items()} for length, row in lengths.items()
+        }
+        print(f"{name}: {figures[name]}", flush=True)
+    write_results("memory-counted-f5", {"machine": where, "spare": SPARE, "counted": figures})
 
 
 if __name__ == "__main__":

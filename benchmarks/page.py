@@ -24,14 +24,14 @@ from typing import Any
 import httpx
 import psutil
 
-from benchmarks import RESULTS, machine
+from benchmarks import machine, median_and_p95, write_results
+from core import REPOSITORY
 from core.project.records import Clip, Source
 from core.project.workspace import Workspace
+from ui import app
 
-RESULT = RESULTS / "page.json"
-ROOT = Path(__file__).resolve().parent.parent
 CLIPS = 5_000
-TABS = ("home", "sources", "segments", "transcripts", "review", "dataset", "train", "listen", "speak", "system")
+TABS = [module.__name__.split(".")[2] for module in app.TABS]
 IDLE_S = 10.0
 SERVER = """
 import socket, sys
@@ -47,23 +47,52 @@ uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
 
 
 class Page:
-    """The served page and its process."""
+    """The served page and its process, which ends with the context.
+
+    Raises:
+        RuntimeError: the server did not start.
+    """
 
     def __init__(self, workspace: Path) -> None:
-        listening = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/en"
-        number = str(listening.fileno())
-        command = [sys.executable, "-c", SERVER, number, str(workspace)]
-        self.process = subprocess.Popen(command, cwd=ROOT, pass_fds=[listening.fileno()])
+        # Closed here once the server has it: else a request would wait for a server that has ended.
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            self.url = f"http://127.0.0.1:{listening.getsockname()[1]}/en"
+            command = [sys.executable, "-c", SERVER, str(listening.fileno()), str(workspace)]
+            self.process = subprocess.Popen(command, cwd=REPOSITORY, pass_fds=[listening.fileno()])
         self.server = psutil.Process(self.process.pid)
         self.client = httpx.Client(timeout=120)
+        try:
+            self.config = self._config()
+        except BaseException:
+            self.close()
+            raise
+
+    def _config(self) -> dict[str, Any]:
+        """What the page is made of, as soon as it is served."""
         for _ in range(600):
             try:
-                self.config = self.client.get(f"{self.url}/config").json()
-                return
+                return dict(self.client.get(f"{self.url}/config").json())
             except httpx.TransportError:
+                if self.process.poll() is not None:
+                    break
                 time.sleep(0.1)
         raise RuntimeError("the server did not start")
+
+    def __enter__(self) -> Page:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the server."""
+        self.client.close()
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
     def cpu_s(self) -> float:
         """Processor time of the server so far, in seconds."""
@@ -75,30 +104,40 @@ class Page:
         return float(self.server.memory_info().rss) / 1e6
 
     def tick(self, tab: str, seen: dict[str, str], client: httpx.Client | None = None) -> None:
-        """Ask as the page's script does, and remember what came."""
-        asked = {"project": "ana", "tab": tab, "view": "", "seen": seen}
-        answer = (client or self.client).post(f"{self.url}/live", json=asked)
+        """Ask as the page's script does; the marks of the panels that came are put into ``seen``."""
+        question = {"project": "ana", "tab": tab, "view": "", "seen": seen}
+        answer = (client or self.client).post(f"{self.url}/live", json=question)
         answer.raise_for_status()
         seen |= {name: mark for name, (mark, _) in answer.json()["panels"].items()}
 
     def refresh(self, tab: str, session: str) -> None:
-        """Show a tab anew by Gradio's event and queue."""
-        events = [
-            event for event in self.config["dependencies"] if event["targets"] and event["targets"][0][1] == "load"
-        ]
-        event = events[0]
-        values = {component["id"]: component["props"].get("value") for component in self.config["components"]}
-        data = ["ana", tab, "", *[values[number] for number in event["inputs"][3:]]]
-        asked = {"data": data, "fn_index": event["id"], "session_hash": session}
-        self.client.post(f"{self.url}/gradio_api/queue/join", json=asked).raise_for_status()
-        ended = self.client.get(f"{self.url}/gradio_api/queue/data", params={"session_hash": session}).text
-        if '"success": true' not in ended and '"success":true' not in ended:
-            raise RuntimeError(ended[-500:])
+        """Show a tab anew by Gradio's event and queue.
+
+        Raises:
+            RuntimeError: the event failed.
+        """
+        event, values = show_event(self.config, tab)
+        question = {"data": ["ana", tab, "", *values], "fn_index": event, "session_hash": session}
+        self.client.post(f"{self.url}/gradio_api/queue/join", json=question).raise_for_status()
+        messages = self.client.get(f"{self.url}/gradio_api/queue/data", params={"session_hash": session}).text
+        if '"success": true' not in messages and '"success":true' not in messages:
+            raise RuntimeError(messages[-500:])
+
+
+def show_event(config: dict[str, Any], tab: str) -> tuple[int, list[Any]]:
+    """The event that shows a tab anew: its number, and the first values of what it takes after project, tab and view.
+
+    Raises:
+        StopIteration: a page of this configuration has no such event.
+    """
+    event = next(event for event in config["dependencies"] if event["targets"][0][1] == f"show_{tab}")
+    values = {component["id"]: component["props"].get("value") for component in config["components"]}
+    return event["id"], [values[number] for number in event["inputs"][3:]]
 
 
 def each_tab(page: Page) -> dict[str, dict[str, float]]:
     """Milliseconds of processor a tick where nothing changes, and a refresh by Gradio, of each tab."""
-    found = {}
+    costs = {}
     for tab in TABS:
         seen: dict[str, str] = {}
         page.tick(tab, seen)
@@ -110,13 +149,13 @@ def each_tab(page: Page) -> dict[str, dict[str, float]]:
         for _ in range(10):
             page.refresh(tab, "refresh")
         refresh = 100 * (page.cpu_s() - before)
-        found[tab] = {"tick_ms": round(tick, 2), "refresh_ms": round(refresh, 1)}
-    return found
+        costs[tab] = {"tick_ms": round(tick, 2), "refresh_ms": round(refresh, 1)}
+    return costs
 
 
 def at_once(page: Page, tabs: int, seconds: float) -> dict[str, float]:
     """How long a tick takes while so many tabs ask once a second each; milliseconds of wall time."""
-    took: list[float] = []
+    times_ms: list[float] = []
 
     def follow(number: int) -> None:
         seen: dict[str, str] = {}
@@ -126,7 +165,7 @@ def at_once(page: Page, tabs: int, seconds: float) -> dict[str, float]:
             while time.monotonic() < until:
                 began = time.perf_counter()
                 page.tick(TABS[number % len(TABS)], seen, client)
-                took.append(1000 * (time.perf_counter() - began))
+                times_ms.append(1000 * (time.perf_counter() - began))
                 time.sleep(1.0)
 
     before = page.cpu_s()
@@ -136,9 +175,8 @@ def at_once(page: Page, tabs: int, seconds: float) -> dict[str, float]:
     for thread in threads:
         thread.join()
     share = (page.cpu_s() - before) / seconds
-    took.sort()
-    return {"tabs": tabs, "p50_ms": round(statistics.median(took), 1), "p95_ms": round(took[int(0.95 * len(took))], 1),
-            "core_share": round(share, 3)}  # fmt: skip
+    median, p95 = median_and_p95(times_ms)
+    return {"tabs": tabs, "p50_ms": round(median, 1), "p95_ms": round(p95, 1), "core_share": round(share, 3)}
 
 
 def memory_over(page: Page, ticks: int, refreshes: int) -> dict[str, float]:
@@ -159,7 +197,7 @@ def memory_over(page: Page, ticks: int, refreshes: int) -> dict[str, float]:
     }  # fmt: skip
 
 
-def nobody(page: Page) -> float:
+def idle_share(page: Page) -> float:
     """The share of a core that the server takes while nobody asks anything."""
     before = page.cpu_s()
     time.sleep(IDLE_S)
@@ -179,26 +217,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ticks", type=int, default=3000)
     parser.add_argument("--tabs", type=int, default=20)
-    given = parser.parse_args()
+    options = parser.parse_args()
     where: dict[str, Any] = machine("gradio")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     with tempfile.TemporaryDirectory() as folder:
         fill(Path(folder))
-        page = Page(Path(folder))
-        try:
+        with Page(Path(folder)) as page:
+            tabs = each_tab(page)
             figures = {
                 "clips": CLIPS,
-                "of_each_tab": each_tab(page),
-                "at_once": at_once(page, given.tabs, 20.0),
-                "memory": memory_over(page, given.ticks, 200),
-                "nobody_core_share": nobody(page),
+                "of_each_tab": tabs,
+                "at_once": at_once(page, options.tabs, 20.0),
+                "memory": memory_over(page, options.ticks, 200),
+                "nobody_core_share": idle_share(page),
+                "tick_ms_mean": round(statistics.mean(tab["tick_ms"] for tab in tabs.values()), 2),
             }
-        finally:
-            page.process.terminate()
-            page.process.wait(20)
-    figures["tick_ms_mean"] = round(statistics.mean(entry["tick_ms"] for entry in figures["of_each_tab"].values()), 2)
-    RESULT.write_text(json.dumps({"machine": where, **figures}, indent=2) + "\n")
-    print(RESULT.read_text(), end="")
+    write_results("page", {"machine": where, **figures})
+    print(json.dumps(figures, indent=2))
 
 
 if __name__ == "__main__":

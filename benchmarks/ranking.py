@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -25,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import RESULTS, machine
+from benchmarks import machine, write_results
 from core.checkpoint_ref import CheckpointRef
 from core.listening.candidates import REAL
 from core.listening.listeners import REAL_VOICE, check_of, due_check, listeners
@@ -41,14 +40,14 @@ PAIRS = list(itertools.combinations(range(CHECKPOINTS), 2))
 
 
 def clear(chance: np.random.Generator) -> np.ndarray:
-    """One stands out."""
+    """Strengths of which one stands out; shape ``(CHECKPOINTS,)``, as of all strengths here."""
     truth = -CLEAR - np.abs(chance.normal(0, 0.5, CHECKPOINTS))
     truth[chance.integers(CHECKPOINTS)] = 0.0
     return truth
 
 
 def any_strengths(chance: np.random.Generator) -> np.ndarray:
-    """As the prior has them."""
+    """Strengths as the prior has them."""
     return chance.normal(0, 1.2, CHECKPOINTS)
 
 
@@ -62,11 +61,11 @@ def fewest(_: Strengths, counts: Counter[tuple[int, int]], chance: np.random.Gen
     return min(PAIRS, key=lambda pair: (counts[pair], chance.random()))
 
 
-def listen(truth: np.ndarray, choose: Choose, chance: np.random.Generator) -> tuple[Strengths, int | None]:
-    """`VOTES` votes; what they say, and after how many it was decided."""
+def listen(truth: np.ndarray, choose: Choose, chance: np.random.Generator) -> tuple[Strengths, tuple[int, int] | None]:
+    """`VOTES` votes: what they say in the end, and after how many of them it was decided for which checkpoint."""
     comparisons: list[Comparison] = []
     counts: Counter[tuple[int, int]] = Counter()
-    state, decided_after = strengths(CHECKPOINTS, comparisons), None
+    state, decision = strengths(CHECKPOINTS, comparisons), None
     for number in range(1, VOTES + 1):
         first, second = pair = choose(state, counts, chance)
         counts[pair] += 1
@@ -75,35 +74,36 @@ def listen(truth: np.ndarray, choose: Choose, chance: np.random.Generator) -> tu
         preferred = ("first", "tie", "second")[chance.choice(3, p=weights / weights.sum())]
         comparisons.append(Comparison(first, second, preferred))
         state = strengths(CHECKPOINTS, comparisons)
-        if state.decided and decided_after is None:
-            decided_after = number
-    return state, decided_after
+        if state.decided and decision is None:
+            decision = number, int(state.best.argmax())
+    return state, decision
 
 
 def measure(truths: Callable[[np.random.Generator], np.ndarray], choose: Choose, runs: int) -> dict[str, Any]:
     """Shares over all runs."""
     chance = np.random.default_rng(7)
-    best, inside, decided, wrong = 0, 0, [], 0
+    best, inside, wrong = 0, 0, 0
+    decided_after: list[int] = []
     for _ in range(runs):
         truth = truths(chance)
-        state, decided_after = listen(truth, choose, chance)
-        right = int(state.best.argmax()) == int(truth.argmax())
-        best += right
+        state, decision = listen(truth, choose, chance)
+        best += int(state.best.argmax()) == int(truth.argmax())
         centred = truth - truth.mean()
         inside += int(((centred >= state.low) & (centred <= state.high)).sum())
-        if decided_after is not None:
-            decided.append(decided_after)
-            wrong += not right
+        if decision is not None:
+            votes, checkpoint = decision
+            decided_after.append(votes)
+            wrong += checkpoint != int(truth.argmax())
     return {
         "best_found": best / runs,
         "intervals_hold": inside / (runs * CHECKPOINTS),
-        "decided": len(decided) / runs,
-        "decided_after_votes": float(np.median(decided)) if decided else None,
+        "decided": len(decided_after) / runs,
+        "decided_after_votes": float(np.median(decided_after)) if decided_after else None,
         "decided_wrongly": wrong / runs,
     }
 
 
-def hidden_checks(runs: int, votes: int = 60) -> dict[str, Any]:
+def hidden_checks(runs: int, votes: int = VOTES) -> dict[str, Any]:
     """How often checks name a careless listener among five, by kind of carelessness, and one who attends."""
     chance, draw = np.random.default_rng(9), random.Random(9)
     named: dict[str, list[bool]] = {way: [] for way in ("guess", "left", "right", "same")}
@@ -182,7 +182,7 @@ def main() -> None:
         print(f"{name}: best found {ours['best_found']:.0%} (fewest votes: {before['best_found']:.0%}), {ours}")
     results["hidden_checks"] = hidden_checks(10 * options.runs)
     print(f"hidden checks: {results['hidden_checks']}")
-    (RESULTS / "ranking.json").write_text(json.dumps(results, indent=2) + "\n")
+    write_results("ranking", results)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ import json
 import os
 import re
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -36,10 +35,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import RESULTS, machine
+from benchmarks import RECORDING, in_child, load_results, machine, prompts, write_results
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-DEMO = REPOSITORY / "presets" / "demo"
 RATE_HZ = 16_000
 G722_BYTES_PER_S = 8000
 CORES = 2
@@ -58,11 +55,9 @@ def bundled(count: int) -> tuple[list[Piece], list[str]]:
     """Prompts of the bundled recording, the longest cut in pauses until there are enough pieces; and their texts."""
     from core.audio.samples import read
 
-    with open(DEMO / "transcripts.tsv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))[:count]
+    sentences = prompts(count)
     pieces = [
-        (number, read(DEMO / "recording.flac", float(row["start_s"]), float(row["end_s"]), RATE_HZ)[0])
-        for number, row in enumerate(rows)
+        (number, read(RECORDING, start_s, end_s, RATE_HZ)[0]) for number, (_, start_s, end_s) in enumerate(sentences)
     ]
     whole: list[Piece] = []
     while len(pieces) + len(whole) < count and pieces:
@@ -74,7 +69,7 @@ def bundled(count: int) -> tuple[list[Piece], list[str]]:
         else:
             pieces[longest:longest] = [(number, sound[:place]), (number, sound[place:])]
     # The sort is stable: a prompt's pieces stay in the order in which they are said.
-    return sorted(pieces + whole, key=lambda piece: piece[0])[:count], [row["text"] for row in rows]
+    return sorted(pieces + whole, key=lambda piece: piece[0])[:count], [sentence.text for sentence in sentences]
 
 
 def longest_pause(sound: Samples, shortest_s: float = 0.03) -> int | None:
@@ -96,18 +91,18 @@ def debian(root: Path, count: int, language: str = "en") -> tuple[list[Piece], l
     """Prompts of four words and more from the Debian packages, spread over all of them."""
     from presets.demo import build
 
-    found = []
+    candidates = []
     for name, text in sorted(build.texts_of(root, language).items()):
         path = root / "usr/share/asterisk/sounds" / VOICES[language] / f"{name}.g722"
         if len(text.split()) < 4 or set("[]<>/") & set(text) or not path.exists():
             continue
         if 1 < path.stat().st_size / G722_BYTES_PER_S < 20:
-            found.append((path, build.tidy(text)))
-    chosen = found[:: max(1, len(found) // count)][:count]
-    return [(n, np.array(build.decode(path))) for n, (path, _) in enumerate(chosen)], [text for _, text in chosen]
+            candidates.append((path, build.tidy(text)))
+    spread = candidates[:: max(1, len(candidates) // count)][:count]
+    return [(n, np.array(build.decode(path))) for n, (path, _) in enumerate(spread)], [text for _, text in spread]
 
 
-def spoken(root: Path, count: int, language: str) -> tuple[list[Piece], list[str]]:
+def whole_prompts(root: Path, count: int, language: str) -> tuple[list[Piece], list[str]]:
     """Whole sounds of a language with their texts: a folder's own, or Debian's."""
     from core.audio.samples import read
 
@@ -127,79 +122,84 @@ def plain(text: str, language: str) -> str:
     return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
 
 
-def recognizer(what: str, checkpoint: Path) -> Any:
-    """A loaded engine, as one run wants it; ``checkpoint`` is openai-whisper's file, or a folder of faster-whisper."""
+def recognizer(run: str, checkpoint: Path) -> Any:
+    """A loaded engine, as one of `RUNS` wants it.
+
+    Args:
+        run: one of `RUNS`, or any other name for the model in ``checkpoint``.
+        checkpoint: openai-whisper's file, or a folder of faster-whisper.
+    """
     from core.transcription import builtin, faster_whisper_engine, openai_whisper_engine
 
-    beams = BEAMS if "beams" in what else 1
-    if what.startswith("openai"):
+    beams = BEAMS if "beams" in run else 1
+    if run.startswith("openai"):
         return openai_whisper_engine.load(checkpoint, "tiny.en", "cpu", beams)
-    folder = builtin.tiny_en_folder() if what.startswith("faster") else checkpoint
+    folder = builtin.tiny_en_folder() if run.startswith("faster") else checkpoint
     assert folder is not None, "the built-in model is not installed"
-    return faster_whisper_engine.load(folder, what, "cpu", beams)
+    return faster_whisper_engine.load(folder, run, "cpu", beams)
 
 
-def one_by_one(what: str, loaded: Any, sounds: list[Samples]) -> list[str]:
+def clip_by_clip(run: str, engine: Any, sounds: list[Samples]) -> list[str]:
     """The library's own ``transcribe``, with its defaults (``_beams``: and five beams)."""
-    own = loaded._model
-    if what.startswith("openai"):
-        beams = {"beam_size": BEAMS} if "beams" in what else {}
+    own = engine._model
+    if run.startswith("openai"):
+        beams = {"beam_size": BEAMS} if "beams" in run else {}
         return [own.transcribe(sound, language="en", fp16=False, **beams)["text"] for sound in sounds]
     return ["".join(part.text for part in own.transcribe(sound, language="en")[0]) for sound in sounds]
 
 
-def in_batches(what: str, loaded: Any, sounds: list[Samples], language: str) -> list[str]:
+def in_batches(run: str, engine: Any, sounds: list[Samples], language: str) -> list[str]:
     """Ours, as the job does it."""
     from core.jobs.parallel import map_in_threads
     from core.transcription.base import DecodeOptions
     from core.transcription.batches import batches
 
-    options = DecodeOptions(language, words="words" in what)
-    plan = batches([len(sound) / RATE_HZ for sound in sounds], loaded.batch_size)
+    options = DecodeOptions(language, words="words" in run)
+    plan = batches([len(sound) / RATE_HZ for sound in sounds], engine.batch_size)
     texts = [""] * len(sounds)
 
     def work(number: int) -> list[Any]:
-        return list(loaded.transcribe([sounds[index] for index in plan[number]], options))
+        return list(engine.transcribe([sounds[index] for index in plan[number]], options))
 
-    for number, heard in map_in_threads(range(len(plan)), work, loaded.at_once, lambda: None):
-        if isinstance(heard, Exception):
-            raise heard
-        for index, one in zip(plan[number], heard, strict=True):
-            texts[index] = one.text
+    for number, transcripts in map_in_threads(range(len(plan)), work, engine.at_once, lambda: None):
+        if isinstance(transcripts, Exception):
+            raise transcripts
+        for index, transcript in zip(plan[number], transcripts, strict=True):
+            texts[index] = transcript.text
     return texts
 
 
-def child(what: str, checkpoint: Path, prompts: str, count: int, language: str) -> None:
+def child(run: str, checkpoint: Path, root: str, count: int, language: str) -> None:
     """The measured process: loading is not counted, and a first clip has been heard before."""
     from core.transcription.wer import edits, normalize
 
     if language:
-        pieces, said = spoken(Path(prompts), count, language)
+        pieces, texts = whole_prompts(Path(root), count, language)
     else:
-        pieces, said = debian(Path(prompts), count) if prompts else bundled(count)
+        pieces, texts = debian(Path(root), count) if root else bundled(count)
     sounds = [sound for _, sound in pieces]
-    loaded = recognizer(what, checkpoint)
+    engine = recognizer(run, checkpoint)
 
-    def run(some: list[Samples]) -> list[str]:
-        return one_by_one(what, loaded, some) if "own" in what else in_batches(what, loaded, some, language or "en")
+    def transcribe(clips: list[Samples]) -> list[str]:
+        return clip_by_clip(run, engine, clips) if "own" in run else in_batches(run, engine, clips, language or "en")
 
-    run(sounds[:1])
+    transcribe(sounds[:1])
     usage = resource.getrusage(resource.RUSAGE_SELF)
     began, cpu = time.perf_counter(), usage.ru_utime + usage.ru_stime
-    texts = run(sounds)
+    transcripts = transcribe(sounds)
     seconds = time.perf_counter() - began
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    heard = [""] * len(said)
-    for (number, _), text in zip(pieces, texts, strict=True):
-        heard[number] += f" {text}"
+    joined = [""] * len(texts)
+    for (number, _), transcript in zip(pieces, transcripts, strict=True):
+        joined[number] += f" {transcript}"
     if language:
-        said, heard = ([plain(text, language) for text in side] for side in (said, heard))
+        texts, joined = ([plain(text, language) for text in side] for side in (texts, joined))
     spelling = language or "en"
-    errors = [edits(first, other, spelling) for first, other in zip(said, heard, strict=True)]
-    words = sum(len(normalize(text, spelling).split()) for text in said)
-    for one, other, count in zip(said, heard, errors, strict=True):
-        if count and language:
-            print(f"{count} errors: {one}\n    heard: {other.strip()}", file=sys.stderr)
+    errors = [edits(text, transcript, spelling) for text, transcript in zip(texts, joined, strict=True)]
+    words = sum(len(normalize(text, spelling).split()) for text in texts)
+    for text, transcript, wrong in zip(texts, joined, errors, strict=True):
+        if wrong and language:
+            print(f"{wrong} errors: {text}\n    heard: {transcript.strip()}", file=sys.stderr)
     facts = {
         "seconds": seconds,
         "cpu_s": usage.ru_utime + usage.ru_stime - cpu,
@@ -214,25 +214,22 @@ def child(what: str, checkpoint: Path, prompts: str, count: int, language: str) 
     print(json.dumps(facts))
 
 
-def measure(what: str, checkpoint: Path, prompts: str, count: int, language: str = "") -> dict[str, Any]:
+def measure(run: str, checkpoint: Path, root: str, count: int, language: str = "") -> dict[str, Any]:
     """Run one of `RUNS`, or a built-in model on a language, in a child on two cores."""
-    command = [sys.executable, "-m", "benchmarks.recognition", "--child", what, str(checkpoint)]
-    command += ["--prompts", prompts, "--clips", str(count), "--languages", language]
     cores = sorted(os.sched_getaffinity(0))[:CORES]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(len(cores)), "OMP_WAIT_POLICY": "PASSIVE"}
-    done = subprocess.run(
-        command, check=True, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, env=environment,
-        preexec_fn=lambda: os.sched_setaffinity(0, cores),
-    )  # fmt: skip
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    return in_child(
+        "benchmarks.recognition",
+        *("--child", run, checkpoint, "--prompts", root, "--clips", count, "--languages", language),
+        environment={"OMP_NUM_THREADS": str(len(cores)), "OMP_WAIT_POLICY": "PASSIVE"},
+        prepare=lambda: os.sched_setaffinity(0, cores),
+    )
 
 
-def measure_languages(languages: list[str], prompts: str, count: int) -> None:
+def measure_languages(languages: list[str], root: str, count: int) -> None:
     """Word errors of the built-in model of all languages, and in English of the small one as well."""
     from core.transcription import builtin
 
-    file = RESULTS / "recognition_languages.json"
-    result: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    result = load_results("recognition_languages")
     with tempfile.TemporaryDirectory() as folder:
         base = builtin.join_base(Path(folder), lambda: None)
         for language in languages:
@@ -240,27 +237,27 @@ def measure_languages(languages: list[str], prompts: str, count: int) -> None:
             folders = {"base": base, "tiny.en": builtin.tiny_en_folder()} if language == "en" else {"base": base}
             for name, model in folders.items():
                 assert model is not None, "the built-in model is not installed"
-                one = row[name] = measure(f"{name}_beams", model, prompts, count, language)
+                figures = row[name] = measure(f"{name}_beams", model, root, count, language)
                 print(
-                    f"{language} {name:8} {one['wer_percent']:5.2f} % word errors in {one['words']} words, "
-                    f"{one['clips_without_error']} of {one['clips']} clips without any, "
-                    f"{one['sound_s'] / one['seconds']:.1f} times real time, {one['peak_mb']:.0f} MB",
+                    f"{language} {name:8} {figures['wer_percent']:5.2f} % word errors in {figures['words']} words, "
+                    f"{figures['clips_without_error']} of {figures['clips']} clips without any, "
+                    f"{figures['sound_s'] / figures['seconds']:.1f} times real time, {figures['peak_mb']:.0f} MB",
                     flush=True,
                 )
-            file.write_text(json.dumps(result, indent=2) + "\n")
+            write_results("recognition_languages", result)
 
 
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--child", nargs=2, metavar=("WHAT", "CHECKPOINT"), help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=2, metavar=("RUN", "CHECKPOINT"), help=argparse.SUPPRESS)
     parser.add_argument("--prompts", default="", help="root under which Debian's Asterisk prompts are installed")
     parser.add_argument("--clips", type=int, default=100)
     parser.add_argument("--languages", default="", help="codes with commas between: word errors of the built-in models")
     arguments = parser.parse_args()
     if arguments.child:
-        what, checkpoint = arguments.child
-        return child(what, Path(checkpoint), arguments.prompts, arguments.clips, arguments.languages)
+        run, checkpoint = arguments.child
+        return child(run, Path(checkpoint), arguments.prompts, arguments.clips, arguments.languages)
     if arguments.languages:
         return measure_languages(arguments.languages.split(","), arguments.prompts, arguments.clips)
     from core.transcription import builtin
@@ -276,11 +273,11 @@ def main() -> None:
         model = builtin.tiny_en_folder()
         assert model is not None, "the built-in model is not installed"
         write_openai(read_ct2(model / "model.bin"), checkpoint)
-        for what in RUNS:
-            one = result[what] = measure(what, checkpoint, arguments.prompts, arguments.clips)
+        for run in RUNS:
+            figures = result[run] = measure(run, checkpoint, arguments.prompts, arguments.clips)
             print(
-                f"{what:17} {one['seconds']:7.2f} s, {one['cpu_s']:7.2f} s of processor, {one['peak_mb']:5.0f} MB, "
-                f"{one['wer_percent']:.2f} % word errors",
+                f"{run:17} {figures['seconds']:7.2f} s, {figures['cpu_s']:7.2f} s of processor, "
+                f"{figures['peak_mb']:5.0f} MB, {figures['wer_percent']:.2f} % word errors",
                 flush=True,
             )
     pairs = {
@@ -298,7 +295,7 @@ def main() -> None:
     for engine in ("openai", "faster"):
         cost = result[f"{engine}_words_cost"] = result[f"{engine}_words"]["cpu_s"] / result[engine]["cpu_s"] - 1
         print(f"word times cost {engine}-whisper {cost:.0%} more processor time")
-    (RESULTS / "recognition.json").write_text(json.dumps(result, indent=2) + "\n")
+    write_results("recognition", result)
 
 
 if __name__ == "__main__":

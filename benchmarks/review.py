@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,9 +22,10 @@ from unittest import mock
 import psutil
 from playwright.sync_api import sync_playwright
 
-from benchmarks import RESULTS, machine
+from benchmarks import machine, median_and_p95, write_results
+from core.audio.options import SegmentOptions
 from core.audio.samples import write_wav
-from core.clips import edit
+from core.clips import edit, undo_edit
 from core.project.conflicts import stamp
 from core.project.records import Clip, Source, Word
 from core.project.workspace import Project, Workspace
@@ -40,13 +39,12 @@ from ui.i18n import Translator
 from ui.page import Page
 from ui.tabs.review import tab
 
-RESULT = RESULTS / "review.json"
 _IDLE_S = 20.0
 _WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "lazy", "dogs", "while", "rain", "falls", "on", "hills")
 
 
 def fill(folder: Path, count: int, with_sound: int) -> Project:
-    """A project with so many clips in 50 recordings; the first clips have sound and the times of their words."""
+    """A project with ``count`` clips in 50 recordings; the first ``with_sound`` clips can be heard."""
     draw = random.Random(1)
     project = Workspace(folder).create("Ana", "en")
     for number in range(50):
@@ -62,19 +60,19 @@ def fill(folder: Path, count: int, with_sound: int) -> Project:
             )  # fmt: skip
             if number < 2:  # more would only take longer to fill in: a page reads those of its clip alone
                 words += [
-                    Word(start + 0.4 * place, start + 0.4 * place + 0.3, word, 0.3 if draw.random() < 0.02 else 0.95)
-                    for place, word in enumerate(text.split())
+                    Word(start + 0.4 * index, start + 0.4 * index + 0.3, word, 0.3 if draw.random() < 0.02 else 0.95)
+                    for index, word in enumerate(text.split())
                 ]
-        project.store.add_source(Source(source_id, f"Recording {number}", seconds=5.0 * count), words, clips)
+        project.store.add_source(Source(source_id, f"Recording {number}", seconds=5.0 * (count // 50)), words, clips)
     for place in range(with_sound):
         write_wav(project.clip_file(f"s00-{place + 1:04d}"), tone(4, 22_050), 22_050)
     return project
 
 
-def p95(times: list[float]) -> dict[str, float]:
+def spread(times: list[float]) -> dict[str, float]:
     """Median and 95th percentile in seconds."""
-    times.sort()
-    return {"p50_s": round(statistics.median(times), 3), "p95_s": round(times[int(0.95 * len(times))], 3)}
+    median, p95 = median_and_p95(times)
+    return {"p50_s": round(median, 3), "p95_s": round(p95, 3)}
 
 
 def timed(call: Callable[[], object]) -> float:
@@ -106,14 +104,21 @@ def at_the_server(project: Project, rounds: int) -> dict[str, Any]:
             event: Any = SimpleNamespace(do=do, id=clip_id, value=value, view=f"?clip={clip_id}", seen=seen)
             view = {"clip": clip_id}
             times.append(timed(lambda event=event, view=view: tab._act(page, project, event, view, ("", ""))))
-    return {"turn": p95(turns), "decision": p95(edits), "text": p95(text_edits)}
+    return {"turn": spread(turns), "decision": spread(edits), "text": spread(text_edits)}
 
 
 def changes_undone(folder: Path, count: int) -> dict[str, Any]:
     """Random edits, decisions, splits and joins by two windows, checked one by one and undone to the first state."""
     project = Workspace(folder).create("Two windows", "en")
     fill_with_words(project)
-    with mock.patch.object(edit, "_write", lambda _project, _source, clip, _options: clip):  # sound is no matter here
+
+    def without_sound(project: Project, source: Source, clip: Clip, options: SegmentOptions) -> Clip:
+        return clip
+
+    with (
+        mock.patch.object(edit, "write_sound", without_sound),
+        mock.patch.object(undo_edit, "write_sound", without_sound),
+    ):
         began = time.perf_counter()
         made, refused = random_changes(project, count)
     return {"made": made, "refused_as_stale": refused, "seconds": round(time.perf_counter() - began, 1)}
@@ -135,7 +140,7 @@ class Browser:
         return str(self.page.get_attribute("#review-card", "data-clip"))
 
     def wait_for_another(self, clip_id: str) -> None:
-        """Wait until another clip is shown and has the focus."""
+        """Wait until another clip is shown."""
         self.page.wait_for_function(
             "id => document.querySelector('#review-card')?.dataset.clip !== id", arg=clip_id, polling=20
         )
@@ -157,7 +162,7 @@ def by_keyboard(browser: Browser, clips: int) -> dict[str, Any]:
         browser.press(key)
         browser.wait_for_another(before)
         times.append(time.perf_counter() - began)
-    return {"clips": clips, "keys": browser.keys, "texts_typed": browser.typed, **p95(times)}
+    return {"clips": clips, "keys": browser.keys, "texts_typed": browser.typed, **spread(times)}
 
 
 def turned(browser: Browser, turns: int) -> dict[str, float]:
@@ -169,7 +174,7 @@ def turned(browser: Browser, turns: int) -> dict[str, float]:
         browser.press("ArrowRight")
         browser.wait_for_another(before)
         times.append(time.perf_counter() - began)
-    return p95(times)
+    return spread(times)
 
 
 def heap_mb(page: Any) -> float:
@@ -228,8 +233,8 @@ def main() -> None:
             server.stop()
         figures["at_the_server"] = at_the_server(project, args.rounds)
         figures["random_changes_undone"] = changes_undone(Path(folder) / "changes", args.changes)
-    RESULT.write_text(json.dumps(figures, indent=2) + "\n")
-    sys.stdout.write(RESULT.read_text())
+    write_results("review", figures)
+    print(json.dumps(figures, indent=2))
 
 
 if __name__ == "__main__":

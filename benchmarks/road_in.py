@@ -13,17 +13,14 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
-import psutil
+from benchmarks import RECORDING, RESULTS, machine
+from benchmarks.processes import Watch
+from core import REPOSITORY
 
-from benchmarks import RESULTS, machine
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-RECORDING = REPOSITORY / "presets" / "demo" / "recording.flac"
 THRESHOLD_DBFS, MIN_SILENCE_MS = -40, 500
 _LOOK_S = 0.05
 
@@ -43,7 +40,7 @@ def ours(path: Path, folder: Path) -> dict[str, Any]:
 
     project = Workspace(folder / "workspace").create("Benchmark")
     began = time.perf_counter()
-    added = recordings.add(project, ImportArgs(files=[(path, path.name)])).wait()
+    added = recordings.add(project, ImportArgs(files=((path, path.name),))).wait()
     decoded = time.perf_counter()
     cut = start_segment(project).wait()
     ended = time.perf_counter()
@@ -72,58 +69,33 @@ def pydub(path: Path, folder: Path) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - began, "clips": len(pieces)}
 
 
-class _Watch(threading.Thread):
-    """The most memory that a process and all its children held together, and the processor time they took."""
-
-    def __init__(self, process: psutil.Process) -> None:
-        super().__init__(daemon=True)
-        self.process = process
-        self.peak_mb = 0.0
-        self.cpu_s: dict[int, float] = {}
-
-    def run(self) -> None:
-        while self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE:
-            resident = 0
-            try:
-                everyone = [self.process, *self.process.children(recursive=True)]
-            except psutil.NoSuchProcess:
-                return
-            for one in everyone:
-                try:
-                    resident += one.memory_info().rss
-                    times = one.cpu_times()
-                    self.cpu_s[one.pid] = times.user + times.system
-                except psutil.NoSuchProcess:
-                    continue
-            self.peak_mb = max(self.peak_mb, resident / 1e6)
+def measure(side: str, path: Path, folder: Path) -> dict[str, Any]:
+    """Run one of the two in a child that is watched with all that it starts."""
+    command = [sys.executable, "-m", "benchmarks.road_in", "--child", side, str(path), str(folder)]
+    processes = Watch()
+    with tempfile.TemporaryFile("w+") as output:
+        child = subprocess.Popen(command, cwd=REPOSITORY, stdout=output)
+        while child.poll() is None:
+            processes.look()
             time.sleep(_LOOK_S)
-
-
-def measure(what: str, path: Path, folder: Path) -> dict[str, Any]:
-    """Run one of the two in a child that is watched."""
-    command = [sys.executable, "-m", "benchmarks.road_in", "--child", what, str(path), str(folder)]
-    child = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
-    watch = _Watch(psutil.Process(child.pid))
-    watch.start()
-    out, _ = child.communicate()
-    watch.join()
-    if child.returncode:
-        raise SystemExit(f"{what} failed")
-    result = dict(json.loads(out.splitlines()[-1]))
-    return {**result, "peak_mb": watch.peak_mb, "cpu_s": sum(watch.cpu_s.values())}
+        if child.returncode:
+            raise SystemExit(f"{side} failed")
+        output.seek(0)
+        result = dict(json.loads(output.read().splitlines()[-1]))
+    return {**result, "peak_mb": processes.peak_mb, "cpu_s": processes.cpu_s()}
 
 
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--child", nargs=3, metavar=("WHAT", "FILE", "FOLDER"), help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=3, metavar=("SIDE", "FILE", "FOLDER"), help=argparse.SUPPRESS)
     parser.add_argument("--hours", type=float, default=3.0, help="length of the recording")
     parser.add_argument("--part-minutes", type=float, default=10.0, help="length of the part that pydub gets")
     parser.add_argument("--output", type=Path, default=RESULTS / "road_in.json", help="where the figures go")
     arguments = parser.parse_args()
     if arguments.child:
-        what, path, folder = arguments.child
-        print(json.dumps({"ours": ours, "pydub": pydub}[what](Path(path), Path(folder))))
+        side, path, folder = arguments.child
+        print(json.dumps({"ours": ours, "pydub": pydub}[side](Path(path), Path(folder))))
         return
     result: dict[str, Any] = {
         "machine": machine("numpy", "soundfile", "soxr", "pydub"), "hours": arguments.hours,

@@ -13,16 +13,13 @@ import argparse
 import json
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import RESULTS, machine
+from benchmarks import RECORDING, in_child, machine, write_results
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-RECORDING = REPOSITORY / "presets" / "demo" / "recording.flac"
 THRESHOLD_DBFS, MIN_SILENCE_MS = -40, 500
 
 
@@ -34,16 +31,16 @@ def ours(path: Path) -> dict[str, Any]:
     from core.clips.plan import segment
 
     began = time.perf_counter()
-    found = scan(path)
+    frames = scan(path)
     measured = time.perf_counter()
     options = SegmentOptions(threshold_dbfs=THRESHOLD_DBFS, min_silence_ms=MIN_SILENCE_MS)
-    spans = segment(LevelCurve(found.dbfs, found.frame_s, found.seconds), options)
+    spans = segment(LevelCurve(frames.dbfs, frames.frame_s, frames.seconds), options)
     ended = time.perf_counter()
     return {
         "seconds": ended - began,
         "of_that_segment_s": ended - measured,
         "clips": len(spans),
-        "left_out_s": sum(span.seconds for span in left_out(spans, found.seconds)),
+        "left_out_s": sum(span.seconds for span in left_out(spans, frames.seconds)),
     }
 
 
@@ -93,17 +90,15 @@ def pydub(path: Path) -> dict[str, Any]:
     }
 
 
-def measure(what: str, path: Path) -> dict[str, Any]:
-    """Run one of them in a child; adds its peak memory in MB, FFmpeg's included if that is larger."""
-    command = [sys.executable, "-m", "benchmarks.silence", "--child", what, str(path)]
-    done = subprocess.run(command, check=True, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+def measure(piece: str, path: Path) -> dict[str, Any]:
+    """Run one of them in a child; adds its peak memory in MB, FFmpeg's instead if that is larger."""
+    return in_child("benchmarks.silence", "--child", piece, path)
 
 
-def child(what: str, path: Path) -> None:
+def child(piece: str, path: Path) -> None:
     """The measured process."""
-    result = {entry.__name__: entry for entry in (ours, imported, written, planned, pydub)}[what](path)
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    result = {entry.__name__: entry for entry in (ours, imported, written, planned, pydub)}[piece](path)
+    usages = [resource.getrusage(kind) for kind in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     # Processor time as well: other work on the machine stretches the clock, and much less the processor time.
     cpu_s = sum(usage.ru_utime + usage.ru_stime for usage in usages)
     print(json.dumps({**result, "cpu_s": cpu_s, "peak_mb": max(usage.ru_maxrss for usage in usages) / 1024}))
@@ -118,7 +113,7 @@ def make(target: Path, hours: float, rate: int) -> None:
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--child", nargs=2, metavar=("WHAT", "FILE"), help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=2, metavar=("PIECE", "FILE"), help=argparse.SUPPRESS)
     parser.add_argument("--rate", type=int, default=44_100, help="sample rate of the test files in Hz")
     arguments = parser.parse_args()
     if arguments.child:
@@ -142,11 +137,14 @@ def main() -> None:
     result["ratio_1h"] = result["pydub_1h"]["seconds"] / result["ours_1h"]["seconds"]
     result["cpu_ratio_1h"] = result["pydub_1h"]["cpu_s"] / result["ours_1h"]["cpu_s"]
     for name in ("ours_1h", "pydub_1h", "ours_10h", "written_10h", "imported_10h", "planned_10h"):
-        one = result[name]
-        print(f"{name:12} {one['seconds']:7.2f} s, {one['cpu_s']:7.2f} s of processor, {one['peak_mb']:6.0f} MB")
+        figures = result[name]
+        print(
+            f"{name:12} {figures['seconds']:7.2f} s, {figures['cpu_s']:7.2f} s of processor, "
+            f"{figures['peak_mb']:6.0f} MB"
+        )
     print(f"pydub takes {result['ratio_1h']:.0f} times as long, {result['cpu_ratio_1h']:.0f} times the processor time")
     print(f"the stage adds {result['stage_10h_s']:.1f} s to what bringing ten hours in takes without it")
-    (RESULTS / "silence.json").write_text(json.dumps(result, indent=2) + "\n")
+    write_results("silence", result)
 
 
 if __name__ == "__main__":

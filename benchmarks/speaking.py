@@ -10,16 +10,15 @@ The small base on the processor, by the speaking process as the page and program
 is there, so it is started, imports, loads the voice and hears the reference; warm, the same sentence once more. All
 ratios are of one run; processor times of a busy machine stretch both sides. ``requests``: a word each, with another
 seed, so that each is spoken anew; memory and handles. ``chapter``: a long text line by line, each proofread; memory of
-both processes. ``bad-line``: a text of which nobody can say one line; what that costs the others. ``lines``: a long
-text whose lines are proofread while the next is spoken, or before, by turns. Each part has a limit
-of ``--seconds``, 170 unless another is given, and says how much it did until then.
+both processes. ``bad-line``: a text of which nobody can say a line; what that costs the others. ``lines``: a long text
+whose lines are proofread while the next is spoken, or before, by turns. Each part has a limit of ``--seconds``, 170
+unless another is given, and says how much it did until then.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import itertools
 import json
 import os
@@ -30,11 +29,11 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import psutil
 
-from benchmarks import RESULTS, machine
-from core import REPOSITORY
+from benchmarks import RECORDING, load_results, machine, prompts, write_results
 from core.audio.samples import read, write_wav
 from core.engines.registry import bases
 from core.engines.voice import ReferenceClip
@@ -57,8 +56,8 @@ from core.synthesis.speaking_process import lock_path
 from core.synthesis.wire import SpeechRequest
 
 SENTENCE = "A short sentence, such as somebody types to hear how the voice sounds by now."
-REFERENCE = REPOSITORY / "presets" / "demo" / "recording.flac"
 LINE_S = 2.0
+RUNES = "ᚠᚢᚦ ᚠᚢ."  # no base has letters for them
 SETTLED = 0.1  # of the requests, after which memory has to stay as it is
 
 
@@ -72,24 +71,25 @@ def timed(workspace: Workspace, request: SpeechRequest) -> tuple[float, float]:
 
 def process(workspace: Workspace) -> psutil.Process:
     """The speaking process."""
-    marks = ("core.synthesis.speaking_process", str(workspace.path))
-    commands = (
-        (process, process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])
-    )  # none of one that ends
-    return next(entry for entry, command in commands if all(mark in command for mark in marks))
+    marks = {"core.synthesis.speaking_process", str(workspace.path)}
+    processes = psutil.process_iter(["cmdline"])
+    return next(entry for entry in processes if marks <= {*(entry.info["cmdline"] or ())})  # None: it ends just now
 
 
 def end(workspace: Workspace) -> None:
-    """Have the process end."""
+    """Have the process end, and wait for it; nothing if there is none."""
     speaking.dismiss(workspace)
     while locks.is_locked(lock_path(workspace)):
         time.sleep(0.05)
 
 
 def sentences_of(words: int) -> list[str]:
-    """Sentences of so many words, no two alike: pairs of those of the demo's recording."""
-    with open(REFERENCE.with_name("transcripts.tsv"), newline="", encoding="utf-8") as file:
-        texts = [row["text"].rstrip(".") for row in csv.DictReader(file, delimiter="\t")]
+    """Sentences of so many words, no two alike: pairs of the demo's prompts.
+
+    Raises:
+        ValueError: there are not as many.
+    """
+    texts = [prompt.text.rstrip(".") for prompt in prompts()]
     sentences, count = list[str](), 0
     for distance in range(1, len(texts)):
         for place, text in enumerate(texts):
@@ -106,7 +106,7 @@ def reader(workspace: Workspace, longest_s: float) -> Project:
     project = workspace.create("Chapter", "en")
     project.store.add_source(Source("a", "Recording", seconds=10.0))
     project.clips.mkdir(parents=True)
-    write_wav(project.clip_file("a-0001"), *read(REFERENCE, 3.487, 10.637))
+    write_wav(project.clip_file("a-0001"), *read(RECORDING, 3.487, 10.637))
     clip = Clip("a-0001", "a", 0.0, 7.15, text="In this mode", status="approved")
     project.store.replace_clips("a", [clip])
     models = bases("xtts")
@@ -116,19 +116,20 @@ def reader(workspace: Workspace, longest_s: float) -> Project:
 
 
 class InTurn(Executor):
-    """Does at once what it is asked for: each line is proofread before the next one is spoken."""
+    """Does at once what it is asked for: each line is proofread before the next is spoken."""
 
     def __init__(self, *_: object) -> None:
         pass
 
     def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(work(*args, **kwargs))
-        return done
+        future: Future[Any] = Future()
+        future.set_result(work(*args, **kwargs))
+        return future
 
 
 def proofread_lines(workspace: Workspace, count: int, rounds: int, limit_s: float) -> dict[str, object]:
     """A text of so many lines, each proofread while the next is spoken, and by turns with each proofread before it."""
+    where = machine("torch", "coqui-tts")
     project, small, until = reader(workspace, LINE_S), bases("xtts").small, time.monotonic() + limit_s
     sentences = sentences_of(20 * count)[:count]
     seconds: dict[str, list[float]] = {"meanwhile": [], "before": []}
@@ -137,7 +138,7 @@ def proofread_lines(workspace: Workspace, count: int, rounds: int, limit_s: floa
         name = ("meanwhile", "before")[turn % 2]
         if turn >= 2 and turn % 2 == 0 and time.monotonic() > until:
             break
-        vars(studio_speaking)["ThreadPoolExecutor"] = InTurn if name == "before" else ThreadPoolExecutor
+        executor = InTurn if name == "before" else ThreadPoolExecutor
         wish: dict[str, Any] = {"voice": f"base:{small}", "seed": 1000 * (turn + 1), "proofread": True, "tries": 0}
         text = start.create(project, " ".join(sentences[: 2 if turn < 0 else count]), **wish)
         args = SpeakDocumentArgs(document=text.id, device="cpu")
@@ -145,19 +146,16 @@ def proofread_lines(workspace: Workspace, count: int, rounds: int, limit_s: floa
         speech._proofreader = open_proofreader(project, "en", speech.reporter)
         speaker = process(workspace) if turn >= 0 else None
         began, used = time.perf_counter(), time.process_time() + (sum(speaker.cpu_times()[:2]) if speaker else 0)
-        speech.speak()
+        with mock.patch.object(studio_speaking, "ThreadPoolExecutor", executor):
+            speech.speak()
         if speaker:  # what is spoken in the first turn of all loads the voice
             seconds[name].append(time.perf_counter() - began)
             processor_s[name].append(time.process_time() + sum(speaker.cpu_times()[:2]) - used)
-    end(workspace)
-    result: dict[str, object] = {"machine": machine("torch", "coqui-tts"), "lines": count, "line_s": LINE_S}
+    result: dict[str, object] = {"machine": where, "lines": count, "line_s": LINE_S}
     for name in seconds:
         result |= {f"{name}_seconds": seconds[name], f"{name}_processor_s": processor_s[name]}
     ratios = [after / before for after, before in zip(seconds["meanwhile"], seconds["before"], strict=True)]
     return {**result, "share_of_the_time": statistics.median(ratios)}
-
-
-RUNES = "ᚠᚢᚦ ᚠᚢ."  # no base has letters for them
 
 
 class Watch(Reporter):
@@ -174,8 +172,8 @@ class Watch(Reporter):
         if stage == "speak_lines":
             self.at.append(time.perf_counter())
         if stage == "speak_lines" and done > 1:
-            ours, theirs = psutil.Process(), process(self.workspace)
-            self.memory.append((ours.memory_info().rss / 1e6, theirs.memory_info().rss / 1e6))
+            job, speaker = psutil.Process(), process(self.workspace)
+            self.memory.append((job.memory_info().rss / 1e6, speaker.memory_info().rss / 1e6))
 
     def stop_requested(self) -> bool:
         """Whether the time is over."""
@@ -184,6 +182,7 @@ class Watch(Reporter):
 
 def long_text(workspace: Workspace, sentences: list[str], limit_s: float) -> tuple[Speech, Watch, dict[str, object]]:
     """A text spoken line by line, each proofread: what was spoken and failed, and in how many seconds."""
+    where = machine("torch", "coqui-tts")
     project, models = reader(workspace, 1.0), bases("xtts")
     text = start.create(project, " ".join(sentences), voice=f"base:{models.small}", proofread=True, tries=0)
     args = SpeakDocumentArgs(document=text.id, device="cpu")
@@ -192,14 +191,15 @@ def long_text(workspace: Workspace, sentences: list[str], limit_s: float) -> tup
     with contextlib.suppress(Cancelled):
         speech.speak()
     facts = {
-        "machine": machine("torch", "coqui-tts"),
+        "machine": where,
         "words": sum(len(line.text.split()) for line in text.lines),
         "lines": len(text.lines),
         "spoken": speech.spoken,
         "failed": speech.failed,
         "seconds": time.perf_counter() - began,
     }
-    end(workspace)
+    if not watch.memory:
+        raise SystemExit("hardly a line was spoken in time: more --seconds")
     return speech, watch, facts
 
 
@@ -216,10 +216,12 @@ def chapter(workspace: Workspace, words: int, limit_s: float) -> dict[str, objec
 
 
 def bad_line(workspace: Workspace, limit_s: float) -> dict[str, object]:
-    """What a line that nobody can say costs, amid others."""
+    """What a line that nobody can say costs amid others: ``shortest_s``, beside the usual ``line_s``."""
     sentences = sentences_of(150)
     place = len(sentences) // 2
     speech, watch, facts = long_text(workspace, [*sentences[:place], RUNES, *sentences[place:]], limit_s)
+    if not speech.failed:
+        raise SystemExit("the line that nobody can say was not reached in time: more --seconds")
     took_s = [after - before for before, after in itertools.pairwise(watch.at)]
     warning = next(iter(speech.reporter.job.read().warnings), None)
     return facts | {
@@ -231,20 +233,30 @@ def bad_line(workspace: Workspace, limit_s: float) -> dict[str, object]:
 
 def sentence(workspace: Workspace, rounds: int, limit_s: float) -> dict[str, object]:
     """The same sentence cold and warm."""
-    until = time.monotonic() + limit_s
-    request = asked(workspace, SENTENCE)
+    until, where = time.monotonic() + limit_s, machine("torch", "coqui-tts")
+    request = speech_request(workspace, SENTENCE)
     cold, warm = list[tuple[float, float]](), list[tuple[float, float]]()
     while len(cold) < rounds and (not cold or time.monotonic() < until):
         cold.append(timed(workspace, request))
         warm += [timed(workspace, request) for _ in range(3)]
         end(workspace)
-    return spoken(cold, warm) | {"rounds": len(cold)}
+    whole_s = statistics.median(last for _, last in warm)
+    return {
+        "machine": where,
+        "cold_first_sound_s": statistics.median(first for first, _ in cold),
+        "cold_s": statistics.median(last for _, last in cold),
+        "warm_s": whole_s,
+        "warm_times_sooner": statistics.median(last for _, last in cold) / whole_s,
+        "first_sound_s": statistics.median(first for first, _ in warm),
+        "first_sound_share": statistics.median(first / last for first, last in warm),
+        "rounds": len(cold),
+    }
 
 
 def many(workspace: Workspace, requests: int, limit_s: float) -> dict[str, object]:
     """Memory and handles of the process over many texts."""
-    until = time.monotonic() + limit_s
-    word = asked(workspace, "Yes.")
+    until, where = time.monotonic() + limit_s, machine("torch", "coqui-tts")
+    word = speech_request(workspace, "Yes.")
     memory, handles, processor_s, processes = [], [], 0.0, set[int]()
     for seed in range(requests):
         timed(workspace, word.model_copy(update={"seed": seed}))
@@ -255,12 +267,11 @@ def many(workspace: Workspace, requests: int, limit_s: float) -> dict[str, objec
         handles.append(speaker.num_fds())
         if time.monotonic() > until:
             break
-    end(workspace)
     settled = memory[round(SETTLED * len(memory)) :]
     tenth = max(1, len(settled) // 10)
     return {
         "requests": len(memory),
-        "requests_machine": machine("torch", "coqui-tts"),
+        "requests_machine": where,
         "requests_processor_s": round(processor_s, 1),
         "processes": len(processes),
         "memory_mb": statistics.median(settled),
@@ -290,35 +301,23 @@ def main() -> None:
             "bad-line": lambda: bad_line(workspace, options.seconds),
             "lines": lambda: proofread_lines(workspace, options.lines, options.rounds, options.seconds),
         }
-        result = parts[options.part]()
-    own = options.part in ("chapter", "bad-line", "lines")
-    path = RESULTS / (f"speaking_{options.part.replace('-', '_')}.json" if own else "speaking.json")
-    if not own and path.exists():  # of which each of two parts has its own figures
-        result = read_json(path) | result
+        try:
+            result = parts[options.part]()
+        finally:
+            end(workspace)
     print(json.dumps(result, indent=2, ensure_ascii=False))
-    path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    if options.part in ("sentence", "requests"):  # they share a file, in which each has its own figures
+        write_results("speaking", load_results("speaking") | result)
+    else:
+        write_results(f"speaking_{options.part.replace('-', '_')}", result)
 
 
-def asked(workspace: Workspace, text: str) -> SpeechRequest:
-    """A text for the starter."""
+def speech_request(workspace: Workspace, text: str) -> SpeechRequest:
+    """A text for the starter, with the whole recording as reference."""
     base = make_starter(workspace.models / "starter")
     return SpeechRequest(
-        engine="xtts", base=str(base), references=(ReferenceClip(REFERENCE),), text=text, language="en", device="cpu"
+        engine="xtts", base=str(base), references=(ReferenceClip(RECORDING),), text=text, language="en", device="cpu"
     )
-
-
-def spoken(cold: list[tuple[float, float]], warm: list[tuple[float, float]]) -> dict[str, object]:
-    """The figures of one sentence."""
-    whole_s = statistics.median(last for _, last in warm)
-    return {
-        "machine": machine("torch", "coqui-tts"),
-        "cold_first_sound_s": statistics.median(first for first, _ in cold),
-        "cold_s": statistics.median(last for _, last in cold),
-        "warm_s": whole_s,
-        "warm_times_sooner": statistics.median(last for _, last in cold) / whole_s,
-        "first_sound_s": statistics.median(first for first, _ in warm),
-        "first_sound_share": statistics.median(first / last for first, last in warm),
-    }
 
 
 if __name__ == "__main__":

@@ -10,16 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import RESULTS, machine
-from benchmarks.silence import REPOSITORY, make
+from benchmarks import Stopwatch, in_child, machine, write_results
+from benchmarks.silence import make
 
 THRESHOLD = 0.4
 
@@ -28,11 +24,11 @@ def ours(path: Path, workers: int = 1) -> dict[str, Any]:
     """Our stage: the file streamed, rows of chunks judged in one call."""
     from core.audio.vad import CHUNK_S, scan_speech
 
-    began = time.perf_counter()
-    found = scan_speech(path, workers=workers)
-    ended = time.perf_counter()
-    speech_s = float((found.probability >= THRESHOLD).sum()) * CHUNK_S
-    return {"seconds": ended - began, "source_s": found.seconds, "speech_s": speech_s}
+    stopwatch = Stopwatch()
+    speech = scan_speech(path, workers=workers)
+    seconds, cpu_s = stopwatch.read()
+    speech_s = float((speech.probability >= THRESHOLD).sum()) * CHUNK_S
+    return {"seconds": seconds, "cpu_s": cpu_s, "source_s": speech.seconds, "speech_s": speech_s}
 
 
 def ours_on_two(path: Path) -> dict[str, Any]:
@@ -48,24 +44,21 @@ def silero(path: Path) -> dict[str, Any]:
     from silero_vad import load_silero_vad
 
     torch.set_num_threads(1)
-    began = time.perf_counter()
+    stopwatch = Stopwatch()
     model = load_silero_vad(onnx=True)
     samples, rate = soundfile.read(path, dtype="float32")
     sound = torch.from_numpy(soxr.resample(samples, rate, 16_000, "LQ"))
     values = []
     for start in range(0, len(sound) - 511, 512):
         values.append(float(model(sound[start : start + 512], 16_000)))
-    ended = time.perf_counter()
+    seconds, cpu_s = stopwatch.read()
     speech_s = sum(value >= THRESHOLD for value in values) * 0.032
-    return {"seconds": ended - began, "source_s": len(samples) / rate, "speech_s": speech_s}
+    return {"seconds": seconds, "cpu_s": cpu_s, "source_s": len(samples) / rate, "speech_s": speech_s}
 
 
-def measure(what: str, path: Path) -> dict[str, Any]:
+def measure(side: str, path: Path) -> dict[str, Any]:
     """Run one of them in a child; adds its peak memory in MB and how many times real time it is."""
-    command = [sys.executable, "-m", "benchmarks.speech", "--child", what, str(path)]
-    alone = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, check=True, cwd=REPOSITORY, env=alone, stdout=subprocess.PIPE, text=True)
-    result = dict(json.loads(done.stdout.splitlines()[-1]))
+    result = in_child("benchmarks.speech", "--child", side, path, environment={"OMP_NUM_THREADS": "1"})
     return {
         **result,
         "times_real_time": result["source_s"] / result["seconds"],
@@ -73,19 +66,18 @@ def measure(what: str, path: Path) -> dict[str, Any]:
     }
 
 
-def child(what: str, path: Path) -> None:
+def child(side: str, path: Path) -> None:
     """The measured process."""
-    result = {"ours": ours, "ours_on_two": ours_on_two, "silero": silero}[what](path)
+    result = {"ours": ours, "ours_on_two": ours_on_two, "silero": silero}[side](path)
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
     peak_mb = int(status["VmHWM"].split()[0]) / 1024
-    # Processor time as well: other work on the machine stretches the clock, and much less the processor time.
-    print(json.dumps({**result, "cpu_s": time.process_time(), "peak_mb": peak_mb}))
+    print(json.dumps({**result, "peak_mb": peak_mb}))
 
 
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--child", nargs=2, metavar=("WHAT", "FILE"), help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=2, metavar=("SIDE", "FILE"), help=argparse.SUPPRESS)
     parser.add_argument("--rate", type=int, default=44_100, help="sample rate of the test files in Hz")
     parser.add_argument(
         "--hours", type=float, default=1.0, help="length of the first file; the second is three times it"
@@ -105,15 +97,16 @@ def main() -> None:
     result["ratio"] = result["silero"]["seconds"] / result["ours"]["seconds"]
     result["cpu_ratio"] = result["silero"]["cpu_s"] / result["ours"]["cpu_s"]
     for name in ("ours", "ours_on_two", "silero", "ours_thrice_as_long"):
-        one = result[name]
+        figures = result[name]
         print(
-            f"{name:20} {one['seconds']:7.2f} s, {one['times_real_time']:5.0f} × real time, per core of processor time "
-            f"{one['times_real_time_per_core']:5.0f} ×, {one['peak_mb']:5.0f} MB, speech {one['speech_s']:.0f} s"
+            f"{name:20} {figures['seconds']:7.2f} s, {figures['times_real_time']:5.0f} × real time, per core of "
+            f"processor time {figures['times_real_time_per_core']:5.0f} ×, {figures['peak_mb']:5.0f} MB, "
+            f"speech {figures['speech_s']:.0f} s"
         )
     print(
         f"silero's loop takes {result['ratio']:.1f} times as long, {result['cpu_ratio']:.1f} times the processor time"
     )
-    (RESULTS / "speech.json").write_text(json.dumps(result, indent=2) + "\n")
+    write_results("speech", result)
 
 
 if __name__ == "__main__":

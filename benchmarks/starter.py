@@ -7,16 +7,14 @@
     python -m benchmarks.starter --sounds FOLDER     # keep the sounds
 
 Word and character error as the built-in recogniser hears it (numbers written out), likeness to real speech of the same
-voice (Resemblyzer; the kept speech, or the demo's validation clips), DNSMOS, and the share that ends in quiet. Its
-sentences are the grammar's, none of which was spoken in training. Writes benchmarks/results/starter.json (with
---packed starter_FILE.json).
+voice (Resemblyzer; Flite itself, or the demo's validation clips), DNSMOS of the first eight sounds, and the share that
+ends in quiet. Its sentences are the grammar's, none of which was spoken in training. Writes
+benchmarks/results/starter.json (with --packed starter_FILE.json).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import lzma
 import tempfile
 import time
 from pathlib import Path
@@ -24,8 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import RESULTS, machine
+from benchmarks import machine, write_results
 from core.audio.samples import Samples, read, resample, write_wav
+from core.engines.frozen_clips import rows
 from core.engines.voice import ReferenceClip
 from core.engines.xtts.bases import PACKED
 from core.engines.xtts.infer.reference import Conditioning
@@ -36,9 +35,8 @@ from core.project.workspace import Project, Workspace
 from core.training.run import runs
 from presets.starter.build.flite import Flite
 from presets.starter.build.judge import Judge
-from presets.starter.build.plan import FLITE, NAMES, held_out
+from presets.starter.build.plan import NAMES, held_out
 
-STATE = Path(__file__).resolve().parent.parent / "presets" / "starter" / "state"
 RATE_HZ = 16_000
 VOICES = 2
 REAL = 4  # clips of a speaker to compare with
@@ -46,26 +44,25 @@ REAL = 4  # clips of a speaker to compare with
 
 def main() -> None:
     """Measure what the command line says."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--sentences", type=int, default=40)
-    options.add_argument("--packed", type=Path, default=PACKED)
-    options.add_argument("--project", type=Path)
-    options.add_argument("--sounds", type=Path)
-    chosen = options.parse_args()
-    texts, judge = held_out()[: chosen.sentences], Judge()
-    results: dict[str, Any] = {"machine": machine("torch", "coqui-tts", "faster-whisper"), "sentences": len(texts)}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sentences", type=int, default=40)
+    parser.add_argument("--packed", type=Path, default=PACKED)
+    parser.add_argument("--project", type=Path)
+    parser.add_argument("--sounds", type=Path)
+    options = parser.parse_args()
+    where = machine("torch", "coqui-tts", "faster-whisper")
+    texts, judge = held_out()[: options.sentences], Judge()
+    results: dict[str, Any] = {"machine": where, "sentences": len(texts)}
     with tempfile.TemporaryDirectory() as temporary:
-        base = make_starter(Path(temporary) / "starter", chosen.packed)
+        base = make_starter(Path(temporary) / "starter", options.packed)
         voice = load_voice(base, device="cpu")
         speakers = load_speakers(base)
         for name in list(speakers)[:VOICES]:
             speaker = Conditioning(**speakers[name])
-            results[name] = _judged(judge, name, voice, speaker, texts, _kept_speech(name), chosen.sounds)
-    if chosen.project:
-        results["demo"] = _demo(judge, chosen.project, texts, chosen.sounds)
-    RESULTS.mkdir(exist_ok=True)
-    name = "starter" if chosen.packed == PACKED else f"starter_{chosen.packed.stem}"
-    (RESULTS / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            results[name] = _judged(judge, name, voice, speaker, texts, _speech_of(name), options.sounds)
+    if options.project:
+        results["demo"] = _demo(judge, options.project, texts, options.sounds)
+    write_results("starter" if options.packed == PACKED else f"starter_{options.packed.stem}", results)
 
 
 def _judged(
@@ -99,8 +96,7 @@ def _demo(judge: Judge, folder: Path, texts: list[str], keep: Path | None) -> di
     run = runs(project)[0]
 
     def clips(part: str) -> list[ReferenceClip]:
-        rows = [row.split("|") for row in (run.dataset / f"metadata_{part}.csv").read_text("utf-8").splitlines()]
-        return [ReferenceClip(run.dataset / "wavs" / f"{name}.wav", text) for name, text, _ in rows]
+        return [ReferenceClip(row.path, row.text) for row in rows(run.dataset, part)]
 
     real = np.concatenate([read(clip.path, sample_rate=RATE_HZ)[0] for clip in clips("val")])
     base = project.workspace.models / run.base_id
@@ -112,23 +108,14 @@ def _demo(judge: Judge, folder: Path, texts: list[str], keep: Path | None) -> di
     return results
 
 
-def _kept_speech(name: str) -> Samples | None:
-    """Speech that a voice was learnt from, at 16 kHz: Flite's or that in the state; None: there is none."""
-    pieces: list[Samples] = []
-    if voice := next((voice for voice, label in NAMES.items() if label == name and voice in FLITE), None):
-        try:
-            flite = Flite(voice)  # Debian's FFmpeg brings it along
-        except OSError:
-            return None
-        return np.concatenate([flite.speak(text)[0] for text in held_out()[:REAL]]).astype(np.float32) / 32767
-    for packed in sorted(STATE.glob("speech-*.jsonl.xz")):
-        rows = [json.loads(line) for line in lzma.decompress(packed.read_bytes()).splitlines()]
-        sound = packed.with_name(packed.name.replace(".jsonl.xz", ".opus"))
-        for row in rows:
-            if row["voice"].partition("_")[2] == name.lower() and len(pieces) < REAL:
-                begin = row["at"] / RATE_HZ
-                pieces.append(read(sound, begin, begin + row["samples"] / RATE_HZ, RATE_HZ)[0])
-    return np.concatenate(pieces) if pieces else None
+def _speech_of(name: str) -> Samples | None:
+    """What Flite says in one of its voices, at 16 kHz; None: there is no Flite on this computer, or no such voice."""
+    voices = {label: voice for voice, label in NAMES.items()}
+    try:
+        flite = Flite(voices[name])
+    except (KeyError, OSError):
+        return None
+    return np.concatenate([flite.speak(text)[0] for text in held_out()[:REAL]]).astype(np.float32) / 32767
 
 
 if __name__ == "__main__":

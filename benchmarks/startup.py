@@ -14,12 +14,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
+from typing import Any
 
-from benchmarks import RESULTS, machine
-
-ROOT = Path(__file__).resolve().parent.parent
-RESULT = RESULTS / "startup.json"
+from benchmarks import machine, write_results
+from core import REPOSITORY
 
 PROGRAM = """
 import json, socket, sys, threading, time, urllib.request
@@ -71,26 +69,32 @@ PARTS = (
 def measure() -> dict[str, float]:
     """One run: seconds of wall and processor time of each part."""
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, folder], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+        completed = subprocess.run(
+            [sys.executable, "-c", PROGRAM, folder],
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=120,
         )
-    marks = json.loads(done.stdout.splitlines()[-1])
-    found: dict[str, float] = {}
-    for name, since, until in PARTS:
-        for unit, which in (("wall_s", 0), ("cpu_s", 1)):
-            found[f"{name}_{unit}"] = marks[until][which] - marks[since][which]
-    return found
+    marks = json.loads(completed.stdout.splitlines()[-1])
+    return {
+        f"{name}_{clock}": marks[until][index] - marks[since][index]
+        for name, since, until in PARTS
+        for index, clock in enumerate(("wall_s", "cpu_s"))
+    }
 
 
 def main() -> None:
     """Measure and write the median of each part."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    where = machine("gradio")
-    runs = [measure() for _ in range(parser.parse_args().runs)]
+    count, where = parser.parse_args().runs, machine("gradio")
+    runs = [measure() for _ in range(count)]
     medians = {name: round(statistics.median(run[name] for run in runs), 3) for name in runs[0]}
-    RESULT.write_text(json.dumps({"machine": where, "runs": len(runs), **medians}, indent=2) + "\n")
-    print(RESULT.read_text(), end="")
+    figures: dict[str, Any] = {"machine": where, "runs": count, **medians}
+    write_results("startup", figures)
+    print(json.dumps(figures, indent=2))
 
 
 if __name__ == "__main__":

@@ -29,10 +29,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import RESULTS, machine
+from core import REPOSITORY
 from core.engines.xtts.options import XttsTrainConfig
 from core.training.presets import presets
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 GROUPS = ("features", "ours", "theirs", "samples", "card", "soak")
 MOST_S = 1800  # of a piece; twelve sentences of the published size may take a quarter of an hour on two cores
 LORA: dict[str, Any] = {"lora_rank": 16, "lora_alpha": 32, "learning_rate": 2e-4}
@@ -61,9 +61,9 @@ class Bench:
             **json.loads(arguments.settings),
         }
 
-    def ours(self, piece: str, settings: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-        """A piece of `benchmarks.training_parts`."""
-        options = {**self.shared, "settings": settings or {}, **more}
+    def ours(self, piece: str, settings: dict[str, Any] | None = None, **others: Any) -> dict[str, Any]:
+        """A piece of `benchmarks.training_parts`, with settings of the training and other options of the piece."""
+        options = {**self.shared, "settings": settings or {}, **others}
         return self._run(["benchmarks.training_parts", piece, json.dumps(options)], f"ours {piece} {settings or ''}")
 
     def theirs(self, batch: str, threads: int, precision: str = "float32") -> dict[str, Any]:
@@ -81,11 +81,12 @@ class Bench:
         }
         return self._run(["benchmarks.gpt_trainer", json.dumps(options)], f"GPTTrainer {batch} {precision} {threads}")
 
-    def _run(self, command: list[str], what: str) -> dict[str, Any]:
+    def _run(self, command: list[str], title: str) -> dict[str, Any]:
+        """What the piece prints, or why it failed."""
         cards = os.environ.get("CUDA_VISIBLE_DEVICES", "0") if self.arguments.device == "cuda" else ""
         quiet = {"OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": cards}
         try:
-            done = subprocess.run(
+            completed = subprocess.run(
                 [sys.executable, "-m", *command],
                 cwd=REPOSITORY,
                 capture_output=True,
@@ -94,15 +95,15 @@ class Bench:
                 timeout=MOST_S,
             )
         except subprocess.TimeoutExpired:
-            found: dict[str, Any] = {"failed": [f"took longer than {MOST_S} s"]}
+            figures: dict[str, Any] = {"failed": [f"took longer than {MOST_S} s"]}
         else:
-            if done.returncode:
-                found = {"failed": done.stderr.strip().splitlines()[-20:] or [str(done.returncode)]}
+            if completed.returncode:
+                figures = {"failed": completed.stderr.strip().splitlines()[-20:] or [str(completed.returncode)]}
             else:
-                found = json.loads(done.stdout.strip().splitlines()[-1])
-        told = ("codes_per_s", "codes_per_cpu_s", "times_real_time", "ratio", "peak_mb", "flops_utilisation", "failed")
-        print(f"{what}: " + ", ".join(f"{key} {found[key]}" for key in told if key in found), flush=True)
-        return found
+                figures = json.loads(completed.stdout.strip().splitlines()[-1])
+        keys = ("codes_per_s", "codes_per_cpu_s", "times_real_time", "ratio", "peak_mb", "flops_utilisation", "failed")
+        print(f"{title}: " + ", ".join(f"{key} {figures[key]}" for key in keys if key in figures), flush=True)
+        return figures
 
 
 Pieces = dict[str, Callable[[], dict[str, Any]]]
@@ -110,7 +111,7 @@ Pieces = dict[str, Callable[[], dict[str, Any]]]
 
 def plan(bench: Bench) -> dict[str, Pieces]:
     """What there is to measure, by group and name."""
-    found: dict[str, Pieces] = {
+    pieces: dict[str, Pieces] = {
         "features": {"all": partial(bench.ours, "features")},
         "ours": ours(bench),
         "theirs": theirs(bench),
@@ -122,73 +123,73 @@ def plan(bench: Bench) -> dict[str, Pieces]:
         "card": card(bench),
         "soak": {"all": partial(bench.ours, "soak", {**bench.shape, **LORA})},
     }
-    return {name: found[name] for name in bench.arguments.only.split(",")}
+    return {name: pieces[name] for name in bench.arguments.only.split(",")}
 
 
 def ours(bench: Bench) -> Pieces:
     """Our updates, of an adapter and of all weights."""
-    wanted = {"lora": LORA, "lora_float32": {**LORA, "precision": "float32"}, "full": FULL}
+    variants = {"lora": LORA, "lora_float32": {**LORA, "precision": "float32"}, "full": FULL}
     if bench.arguments.compile or bench.arguments.device == "cuda":
-        wanted["lora_compiled"] = {**LORA, "compile": True}
-    return {name: partial(bench.ours, "ours", {**bench.shape, **settings}) for name, settings in wanted.items()}
+        variants["lora_compiled"] = {**LORA, "compile": True}
+    return {name: partial(bench.ours, "ours", {**bench.shape, **settings}) for name, settings in variants.items()}
 
 
 def theirs(bench: Bench) -> Pieces:
     """GPTTrainer's, in all ways to run it. Its encoder's width is fixed: it cannot be fed a tiny one."""
-    found: Pieces = {}
+    pieces: Pieces = {}
     for batch in bench.arguments.theirs.split(",") if bench.arguments.size != "tiny" else ():
-        found[f"{batch} as shipped"] = partial(bench.theirs, batch, 0)
+        pieces[f"{batch} as shipped"] = partial(bench.theirs, batch, 0)
         if bench.arguments.device == "cpu":
-            found[f"{batch} all threads"] = partial(bench.theirs, batch, os.cpu_count() or 1)
+            pieces[f"{batch} all threads"] = partial(bench.theirs, batch, os.cpu_count() or 1)
         else:
-            found[f"{batch} mixed precision"] = partial(bench.theirs, batch, 0, "float16")
-    return found
+            pieces[f"{batch} mixed precision"] = partial(bench.theirs, batch, 0, "float16")
+    return pieces
 
 
 def card(bench: Bench) -> Pieces:
     """Memory, kill and resume; on the processor the same with small numbers, as a rehearsal."""
-    one = {"batch_size": 1, "accumulation": min(16, bench.arguments.clips)}
-    wanted = {
-        "memory_lora_batch_1": {**one, **LORA},
-        "memory_lora_batch_1_checkpointing": {**one, **LORA, "gradient_checkpointing": True},
-        "memory_full_batch_1": {**one, **FULL},
+    single = {"batch_size": 1, "accumulation": min(16, bench.arguments.clips)}
+    variants: dict[str, dict[str, Any]] = {
+        "memory_lora_batch_1": {**single, **LORA},
+        "memory_lora_batch_1_checkpointing": {**single, **LORA, "gradient_checkpointing": True},
+        "memory_full_batch_1": {**single, **FULL},
     }
     if bench.arguments.device == "cuda":
         # A very fast card may wait for its launches at so few clips: how well is it used with more?
         many = {"batch_size": 4 * bench.arguments.batch, "accumulation": 1}
-        wanted |= {"lora_many_clips": {**many, **LORA}, "full_many_clips": {**many, **FULL}}
-        wanted |= {f"memory_{preset.id}": preset.values for preset in presets("xtts") if preset.min_vram_gb}
+        variants |= {"lora_many_clips": {**many, **LORA}, "full_many_clips": {**many, **FULL}}
+        variants |= {f"memory_{preset.id}": preset.values for preset in presets("xtts") if preset.min_vram_gb}
     short = {"steps": min(4, bench.arguments.steps), "skip": min(2, bench.arguments.skip)}
     return {
-        **{name: partial(bench.ours, "ours", settings, **short) for name, settings in wanted.items()},
-        "kill_and_resume": partial(bench.ours, "kill_and_resume", {**one, **LORA, "precision": "float32"}),
+        **{name: partial(bench.ours, "ours", settings, **short) for name, settings in variants.items()},
+        "kill_and_resume": partial(bench.ours, "kill_and_resume", {**single, **LORA, "precision": "float32"}),
     }
 
 
 def summary(result: dict[str, Any], run_updates: int) -> dict[str, float]:
     """The ratios of what was measured so far, and what it comes to with the features' share of a run."""
-    found: dict[str, float] = {}
+    ratios: dict[str, float] = {}
     features_s = result.get("features", {}).get("all", {}).get("seconds")
     best = max((entry.get("codes_per_s", 0.0) for entry in result.get("theirs", {}).values()), default=0.0)
     speaking_s = result.get("samples", {}).get("4", {}).get("ours", {}).get("seconds")
-    for name, one in result.get("ours", {}).items():
-        if "codes_per_s" not in one:
+    for name, figures in result.get("ours", {}).items():
+        if "codes_per_s" not in figures:
             continue
         if best:
-            found[f"ratio_{name}"] = one["codes_per_s"] / best
+            ratios[f"ratio_{name}"] = figures["codes_per_s"] / best
         if best and features_s:
-            run_s = features_s + run_updates * one["update_s"]
-            found[f"ratio_{name}_with_features"] = run_updates * one["codes"] / one["updates"] / run_s / best
+            run_s = features_s + run_updates * figures["update_s"]
+            ratios[f"ratio_{name}_with_features"] = run_updates * figures["codes"] / figures["updates"] / run_s / best
         if speaking_s:
             # Of a run whose checkpoints come, and say as many sentences, as they do by default.
-            run_s = speaking_s + XttsTrainConfig().save_every * one["update_s"]
-            found[f"stopped_for_samples_{name}"] = speaking_s / run_s
-    found |= {
+            run_s = speaking_s + XttsTrainConfig().save_every * figures["update_s"]
+            ratios[f"stopped_for_samples_{name}"] = speaking_s / run_s
+    ratios |= {
         f"ratio_samples_{count}": entry["ratio"]
         for count, entry in result.get("samples", {}).items()
         if "ratio" in entry
     }
-    return found
+    return ratios
 
 
 def groups(text: str) -> str:
@@ -228,20 +229,20 @@ def parsed() -> argparse.Namespace:
 def main() -> None:
     """Measure, print, write."""
     arguments = parsed()
-    chosen = ["features", "ours", "theirs", "samples"]
+    names = ["features", "ours", "theirs", "samples"]
     if arguments.device == "cuda":
-        chosen.append("card")
+        names.append("card")
     if arguments.soak:
-        chosen.append("soak")
+        names.append("soak")
     target = arguments.result or RESULTS / f"training-{arguments.device}-{arguments.size}.json"
-    known = json.loads(target.read_text()) if arguments.only and target.exists() else {}
-    arguments.only = arguments.only or ",".join(chosen)
+    earlier = json.loads(target.read_text()) if arguments.only and target.exists() else {}
+    arguments.only = arguments.only or ",".join(names)
     where = machine("torch", "coqui-tts", "coqui-tts-trainer", "transformers", "peft")
     result: dict[str, Any] = {"machine": where, "arguments": {k: str(v) for k, v in vars(arguments).items()}}
-    result |= {name: known[name] for name in GROUPS if name in known}
+    result |= {name: earlier[name] for name in GROUPS if name in earlier}
     with tempfile.TemporaryDirectory() as name:
-        made = f"from benchmarks.training_parts import *; make(Path({name!r}), {arguments.size!r}, 46)"
-        subprocess.run([sys.executable, "-c", made], cwd=REPOSITORY, check=True)
+        make = json.dumps({"folder": name, "size": arguments.size})
+        subprocess.run([sys.executable, "-m", "benchmarks.training_parts", "make", make], cwd=REPOSITORY, check=True)
         for group, pieces in plan(Bench(arguments, Path(name))).items():
             result[group] = {}
             for piece, measure in pieces.items():

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import resource
@@ -17,6 +16,8 @@ from typing import Any
 
 import torch
 
+from benchmarks import RECORDING, Stopwatch, prompts
+from core import REPOSITORY
 from core.audio.samples import read, write_wav
 from core.engines.speaking import evaluating
 from core.engines.xtts.features.extract import Features, prepare
@@ -30,12 +31,11 @@ from core.jobs.args.training import TrainArgs
 from core.jobs.job import Job
 from core.jobs.reporter import Reporter
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-DEMO = REPOSITORY / "presets" / "demo"
 HELD_BACK = 4
-# Dense tensor-core peaks in TFLOP/s, bfloat16 (float16 where there is none), as the makers publish them.
-PEAKS = {"H200": 989, "H100": 989, "A100": 312, "L40": 181, "L4": 121, "A10": 125, "4090": 165, "3090": 71}
-PEAKS |= {"V100": 125, "T4": 65}
+# Dense tensor-core peaks in TFLOP/s, bfloat16 (float16 where there is none), as the makers publish them; a name that
+# another begins with comes after that.
+PEAKS = {"H200": 989, "H100": 989, "A100": 312, "L40S": 362, "L40": 181, "L4": 121, "A10G": 70, "A10": 125}
+PEAKS |= {"4090": 165, "3090": 71, "V100": 125, "T4": 65}
 SENTENCES = (
     "The morning train was late again, so I walked along the river instead.",
     "Could you tell me where the nearest bakery is?",
@@ -52,11 +52,12 @@ SENTENCES = (
 )
 
 
-def make(folder: Path, size: str, clips: int) -> None:
+def make(options: dict[str, Any]) -> dict[str, Any]:
     """A dataset of real speech and a base of random weights: ``small`` as for tests, ``full`` has published sizes.
 
-    Either has an encoder as wide as the published one: GPTTrainer knows no other.
+    Both have an encoder as wide as the published one, since GPTTrainer knows no other; that of ``tiny`` is narrow.
     """
+    folder, size = Path(options["folder"]), options["size"]
     base, codes = folder / "base", 8192 if size == "full" else tiny.CODES
     if size == "full":
         tiny.LAYERS, tiny.CHANNELS, tiny.HEADS, tiny.CODES = 30, 1024, 16, codes
@@ -64,20 +65,18 @@ def make(folder: Path, size: str, clips: int) -> None:
     torch.manual_seed(0)
     hidden = 64 if size == "tiny" else 512
     dvae = new_dvae(channels=80, hidden_dim=hidden, codebook_dim=hidden, num_tokens=codes)
-    with open(DEMO / "transcripts.tsv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
     dataset, lines = folder / "dataset", []
     (dataset / "wavs").mkdir(parents=True)
-    for number, row in enumerate(rows[:clips]):
-        samples, rate = read(DEMO / "recording.flac", float(row["start_s"]), float(row["end_s"]), sample_rate=22_050)
-        write_wav(dataset / "wavs" / f"c{number:03d}.wav", samples, rate)
-        lines.append(f"c{number:03d}|{row['text']}|{row['text']}\n")
+    for number, (text, start_s, end_s) in enumerate(prompts()):
+        write_wav(dataset / "wavs" / f"c{number:03d}.wav", *read(RECORDING, start_s, end_s, 22_050))
+        lines.append(f"c{number:03d}|{text}|{text}\n")
     parts = {"": lines, "_train": lines[:-HELD_BACK], "_val": lines[-HELD_BACK:]}
-    for name, some in parts.items():
-        (dataset / f"metadata{name}.csv").write_text("".join(some))
+    for name, part in parts.items():
+        (dataset / f"metadata{name}.csv").write_text("".join(part))
     (dataset / "dataset.json").write_text(json.dumps({"id": "dataset", "language": "en"}))
     _spread_codebook(dvae, base, dataset)
     torch.save({name: v for name, v in dvae.state_dict().items() if "discrete" not in name}, base / "dvae.pth")
+    return {"clips": len(lines)}
 
 
 def _spread_codebook(dvae: Any, base: Path, dataset: Path) -> None:
@@ -94,13 +93,15 @@ def _spread_codebook(dvae: Any, base: Path, dataset: Path) -> None:
 
 def features(options: dict[str, Any]) -> dict[str, Any]:
     """All features of the dataset, the encoder's loading apart."""
-    began = time.perf_counter()
+    load_dvae(Path(options["base"]), options["device"])  # a first time takes longer than what is taken off below
+    stopwatch = Stopwatch()
     load_dvae(Path(options["base"]), options["device"])
-    loading = time.perf_counter() - began
-    began, began_cpu = time.perf_counter(), time.process_time()
-    found = _features(options)
-    seconds, cpu_s = time.perf_counter() - began - loading, time.process_time() - began_cpu - loading
-    sound_s = sum(clip.seconds for clip in (*found.train, *found.val))
+    loading_s, loading_cpu_s = stopwatch.read()
+    stopwatch = Stopwatch()
+    computed = _features(options)
+    seconds, cpu_s = stopwatch.read()
+    seconds, cpu_s = seconds - loading_s, cpu_s - loading_cpu_s
+    sound_s = sum(clip.seconds for clip in (*computed.train, *computed.val))
     return {
         "seconds": seconds,
         "sound_s": sound_s,
@@ -116,14 +117,14 @@ def ours(options: dict[str, Any]) -> dict[str, Any]:
     for _ in range(skip):
         session.step()
     _wait(options)
-    began, began_cpu = time.perf_counter(), time.process_time()
+    stopwatch = Stopwatch()
     for _ in range(steps):
         values = session.step()
     _wait(options)
-    seconds, cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
+    seconds, cpu_s = stopwatch.read()
     rows = [row for part in range(skip, skip + steps) for row in _rows(session, part)]
     codes = sum(len(row.codes) for row in rows)
-    found = {
+    figures = {
         "codes_per_s": codes / seconds,
         "codes_per_cpu_s": codes / cpu_s,
         "seconds": seconds,
@@ -135,10 +136,10 @@ def ours(options: dict[str, Any]) -> dict[str, Any]:
         "precision": str(session.dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
     }
-    if options["device"] == "cuda":
-        found["flops_utilisation"] = flops(session, rows) / seconds / (_peak_tflops() * 1e12)
-        found["peak_tflops"] = _peak_tflops()
-    return {**found, **_usage(options)}
+    if options["device"] == "cuda" and (peak_tflops := _peak_tflops()):
+        figures["flops_utilisation"] = flops(session, rows) / seconds / (peak_tflops * 1e12)
+        figures["peak_tflops"] = peak_tflops
+    return {**figures, **_usage(options)}
 
 
 def samples(options: dict[str, Any]) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def samples(options: dict[str, Any]) -> dict[str, Any]:
     channels = xtts.gpt.model_dim
     speaker = Conditioning(torch.randn(1, 32, channels) / 8, torch.randn(1, 512, 1) / 16)
     texts = SENTENCES[: options["sentences"]]
-    chosen = voice.settings()
+    settings = voice.settings()
 
     def theirs() -> float:
         from core.engines.xtts.model.load import inference_gpt
@@ -158,24 +159,28 @@ def samples(options: dict[str, Any]) -> dict[str, Any]:
         length = 0.0
         with evaluating(xtts, xtts.device, 0), inference_gpt(xtts), torch.inference_mode():
             for text in texts:
-                length += len(xtts.inference(text, "en", *vars(speaker).values(), **chosen)["wav"]) / 24_000
+                length += len(xtts.inference(text, "en", *vars(speaker).values(), **settings)["wav"]) / 24_000
         return length
 
     def together() -> float:
-        said = voice.speak_many(texts, "en", speaker, range(len(texts)))
-        return sum(len(entry) / rate for entry, rate in said)
+        sounds = voice.speak_many(texts, "en", speaker, range(len(texts)))
+        return sum(len(sound) / rate for sound, rate in sounds)
 
-    found: dict[str, Any] = {"sentences": len(texts)}
+    figures: dict[str, Any] = {"sentences": len(texts)}
     for name, say in (("coqui", theirs), ("ours", together)):
         say()
         _wait(options)
-        began, began_cpu = time.perf_counter(), time.process_time()
+        stopwatch = Stopwatch()
         spoken_s = sum(say() for _ in range(options["repeat"])) / options["repeat"]
         _wait(options)
-        seconds = (time.perf_counter() - began) / options["repeat"]
-        cpu_s = (time.process_time() - began_cpu) / options["repeat"]
-        found[name] = {"seconds": seconds, "cpu_s": cpu_s, "spoken_s": spoken_s, "real_time_factor": seconds / spoken_s}
-    return {**found, "ratio": found["coqui"]["seconds"] / found["ours"]["seconds"], **_usage(options)}
+        seconds, cpu_s = (time / options["repeat"] for time in stopwatch.read())
+        figures[name] = {
+            "seconds": seconds,
+            "cpu_s": cpu_s,
+            "spoken_s": spoken_s,
+            "real_time_factor": seconds / spoken_s,
+        }
+    return {**figures, "ratio": figures["coqui"]["seconds"] / figures["ours"]["seconds"], **_usage(options)}
 
 
 def soak(options: dict[str, Any]) -> dict[str, Any]:
@@ -184,25 +189,30 @@ def soak(options: dict[str, Any]) -> dict[str, Any]:
     Checks and checkpoints come as often as they do by default, or four times in a shorter run.
     """
     session, steps = _session({**options, "max_steps": options["soak"]}), options["soak"]
-    often, every = (min(item, max(1, steps // 4)) for item in (session.config.eval_every, session.config.save_every))
+    check_every, save_every = (
+        min(updates, max(1, steps // 4)) for updates in (session.config.eval_every, session.config.save_every)
+    )
     losses, memory, began = [], [], time.perf_counter()
     stopped = {"evaluate": 0.0, "speak": 0.0, "save": 0.0}
-    channels, texts, said_s = session.xtts.gpt.model_dim, SENTENCES[:4], options["sentence_s"]
+    channels, texts, longest_s = session.xtts.gpt.model_dim, SENTENCES[:4], options["sentence_s"]
     speaker = Conditioning(torch.randn(1, 32, channels) / 8, torch.randn(1, 512, 1) / 16)
     for number in range(1, steps + 1):
         losses.append(session.step()["loss"])
-        due = {
-            "evaluate": (often, session.evaluate),
-            "speak": (every, lambda: session.voice().speak_many(texts, "en", speaker, range(4), max_seconds=said_s)),
-            "save": (every, lambda: (session.save(_made(Path(options["out"]) / "soak")), session.snapshot())),
+        due: dict[str, tuple[int, Callable[[], object]]] = {
+            "evaluate": (check_every, session.evaluate),
+            "speak": (
+                save_every,
+                lambda: session.voice().speak_many(texts, "en", speaker, range(4), max_seconds=longest_s),
+            ),
+            "save": (save_every, lambda: _save(session, Path(options["out"]) / "soak")),
         }
-        for name, (apart, do) in due.items():
-            if number % apart == 0:
+        for name, (interval, do) in due.items():
+            if number % interval == 0:
                 _wait(options)  # the updates before it are not its time
                 pause = time.perf_counter()
                 do()
                 stopped[name] += time.perf_counter() - pause
-        if number % every == 0:
+        if number % save_every == 0:
             memory.append(_usage(options)["peak_mb"])
     seconds = time.perf_counter() - began
     tenth = max(1, steps // 10)
@@ -220,7 +230,7 @@ def soak(options: dict[str, Any]) -> dict[str, Any]:
 def kill_and_resume(options: dict[str, Any]) -> dict[str, Any]:
     """A process that trains is killed; another goes on from what it saved, compared with one that was never stopped."""
     steps = options["steps"] + 2
-    straight = [_step(session) for session in [_session(options)] for _ in range(2 * steps)]
+    straight = _losses(_session(options), 2 * steps)
     folder = Path(options["out"]) / "killed"
     command = [sys.executable, "-m", "benchmarks.training_parts", "train_until_killed"]
     child = subprocess.Popen([*command, json.dumps({**options, "out": str(folder), "updates": steps})], cwd=REPOSITORY)
@@ -228,26 +238,37 @@ def kill_and_resume(options: dict[str, Any]) -> dict[str, Any]:
         time.sleep(0.05)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    resumed = _session(options, folder / "saved")
-    again = [_step(resumed) for _ in range(steps)]
-    worst = max(abs(a - b) for a, b in zip(straight[steps:], again, strict=True))
-    return {"killed_after": steps, "resumed": len(again), "largest_difference_of_loss": worst}
+    resumed = _losses(_session(options, folder / "saved"), steps)
+    worst = max(abs(a - b) for a, b in zip(straight[steps:], resumed, strict=True))
+    return {"killed_after": steps, "resumed": len(resumed), "largest_difference_of_loss": worst}
 
 
 def train_until_killed(options: dict[str, Any]) -> dict[str, Any]:
-    """Save after some updates, then go on for ever."""
+    """Save after some updates, then go on until it is killed or nobody is left who would."""
+    parent = os.getppid()
     session, folder = _session(options), Path(options["out"])
     for _ in range(options["updates"]):
         session.step()
     session.save(_made(folder / "saved"))
-    while True:
+    while os.getppid() == parent:
         session.step()
         (folder / "ready").touch()
+    return {}
 
 
-def _step(session: XttsSession) -> float:
-    session.metrics.drop()  # its own value, not that of the update before
-    return session.step()["loss"]
+def _losses(session: XttsSession, updates: int) -> list[float]:
+    """The loss of each of so many updates."""
+    losses = []
+    for _ in range(updates):
+        session.metrics.drop()  # else it would be that of the update before
+        losses.append(session.step()["loss"])
+    return losses
+
+
+def _save(session: XttsSession, folder: Path) -> None:
+    """Write all that a checkpoint holds, and copy what is learnt, as the loop does then."""
+    session.save(_made(folder))
+    session.snapshot()
 
 
 def _features(options: dict[str, Any]) -> Features:
@@ -286,9 +307,10 @@ def flops(session: XttsSession, rows: list[Any], attention: bool = True) -> floa
     return total
 
 
-def _peak_tflops() -> float:
+def _peak_tflops() -> float | None:
+    """What this card's maker publishes; None of a card that is not known here."""
     name = torch.cuda.get_device_name()
-    return next((float(peak) for key, peak in PEAKS.items() if key in name), 100.0)
+    return next((float(peak) for key, peak in PEAKS.items() if key in name), None)
 
 
 def _usage(options: dict[str, Any]) -> dict[str, Any]:
@@ -308,7 +330,7 @@ def _made(folder: Path) -> Path:
 
 
 PIECES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    stage.__name__: stage for stage in (features, ours, samples, soak, kill_and_resume, train_until_killed)
+    stage.__name__: stage for stage in (make, features, ours, samples, soak, kill_and_resume, train_until_killed)
 }
 
 if __name__ == "__main__":

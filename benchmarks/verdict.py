@@ -12,7 +12,6 @@ benchmarks/results/verdict.json.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from dataclasses import asdict
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks import RESULTS, machine
+from benchmarks import machine, write_results
 from benchmarks.companion import fill
 from core.evaluation.scorecard import Row, scorecard
 from core.evaluation.scores import read_scores
@@ -38,7 +37,6 @@ from core.training.start import start_training
 from ui.i18n import Translator
 from ui.tabs.listen.scorecard import verdict_text
 
-RESULT = RESULTS / "verdict.json"
 _LONGEST_S = 3_600.0
 _RUNS = 400  # that are simulated
 _CHECKPOINTS = (1, 2, 12)
@@ -47,7 +45,7 @@ _BETTER_BY = (1.0, 2.0, 4.0)
 
 
 def judge(project: Project, dataset: str, settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
-    """Train, score, and what comes of it."""
+    """What comes of training by these settings and of scoring it; and the run."""
     began = time.perf_counter()
     run = start_training(project, dataset, "xtts-cpu", settings, base_id="starter", device="cpu")
     _wait(run)
@@ -69,8 +67,10 @@ def judge(project: Project, dataset: str, settings: dict[str, Any]) -> tuple[dic
 
 
 def _wait(job: Job) -> None:
-    job.wait(_LONGEST_S)
-    view = job.read()
+    view = job.wait(_LONGEST_S)
+    if job.alive():
+        job.force_stop()
+        raise SystemExit(f"{view.kind} took longer than {_LONGEST_S:.0f} s: {view.text}")
     if view.status != "done":
         raise SystemExit(f"{view.kind} ended as {view.status}: {view.text}")
 
@@ -90,12 +90,12 @@ def differences(run: Run) -> list[float]:
     base = read_scores(run.path, 0, fingerprint(run.base_id, None))
     steps = [step for step in run.checkpoints.steps() if step > 0]
     scores = [read_scores(run.path, step, fingerprint(run.base_id, run.checkpoints.folder(step))) for step in steps]
-    return [float(np.mean(gains)) for spoken in scores for gains in gains_by_text(spoken, base).values()]
+    return [float(np.mean(gains)) for score in scores for gains in gains_by_text(score, base).values()]
 
 
-def chance(measured: list[float]) -> list[dict[str, Any]]:
+def chance(gains: list[float]) -> list[dict[str, Any]]:
     """How often a step is named, by how many checkpoints and sentences there are and how much better all are."""
-    draw, sizes = np.random.default_rng(0), np.abs(np.array(measured))
+    draw, sizes = np.random.default_rng(0), np.abs(np.array(gains))
     result = []
     for count in _CHECKPOINTS:
         for sentences in _SENTENCES:
@@ -127,21 +127,21 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=SETTINGS["save_every"], help="updates between checkpoints")
     parser.add_argument("--learning-rate", type=float, default=SETTINGS["learning_rate"])
     parser.add_argument("--workspace", type=Path, help="keep what was made in this folder")
-    given = parser.parse_args()
-    settings: dict[str, Any] = {**SETTINGS, "max_steps": given.updates, "save_every": given.every}
-    settings |= {"eval_every": given.every, "measure_samples": False}
+    options = parser.parse_args()
+    settings: dict[str, Any] = {**SETTINGS, "max_steps": options.updates, "save_every": options.every}
+    settings |= {"eval_every": options.every, "measure_samples": False}
     result: dict[str, Any] = {"machine": machine("torch", "faster-whisper", "Resemblyzer", "speechmos")}
-    result |= {"updates": given.updates}
+    result |= {"updates": options.updates}
     with tempfile.TemporaryDirectory() as folder:
-        project, dataset = fill(given.workspace or Path(folder))
-        result["healthy"], run = judge(project, dataset, settings | {"learning_rate": given.learning_rate})
-        result["harmed"], _ = judge(project, dataset, settings | {"learning_rate": 10 * given.learning_rate})
+        project, dataset = fill(options.workspace or Path(folder))
+        result["healthy"], run = judge(project, dataset, settings | {"learning_rate": options.learning_rate})
+        result["harmed"], _ = judge(project, dataset, settings | {"learning_rate": 10 * options.learning_rate})
         result["chance"] = chance(differences(run))
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    write_results("verdict", result)
     healthy, harmed = result["healthy"], result["harmed"]
     if healthy["verdict"] not in ("keep", "base"):
         raise SystemExit("the run by the demo's settings has no verdict")
-    if harmed["verdict"] != "base" and not (harmed["verdict"] == "keep" and harmed["step"] < given.updates):
+    if harmed["verdict"] != "base" and not (harmed["verdict"] == "keep" and harmed["step"] < options.updates):
         raise SystemExit("of the harmed run the last step is kept, or it has no verdict")
 
 

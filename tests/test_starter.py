@@ -6,6 +6,7 @@ import itertools
 import json
 import lzma
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ from presets.starter.build.plan import (
 )
 from presets.starter.build.state import STATE
 from presets.starter.build.text import tokens
-from presets.starter.build.work import RATE_HZ
+from presets.starter.build.work import RATE_HZ, Allowance, Team, store
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +210,16 @@ def test_a_batch_has_few_speakers_and_every_clip_comes_once_an_epoch() -> None:
     assert all(len({row.speaker for row in batch} - set(gpt.MAIN)) <= gpt.TOGETHER for batch in batches)
     assert sorted(row.number for batch in batches for row in batch) == list(range(len(rows)))
     assert all(len(batch) * max(len(row.codes) for row in batch) <= 240 for batch in batches if len(batch) > 1)
+
+
+def test_what_earlier_sittings_took_counts_and_a_state_comes_whole(tmp_path: Path) -> None:
+    time = iter((5.0, 5.0, 7.0))
+    allowance = Allowance(10, 8.0, lambda: next(time), Team())
+    assert [allowance.share() for _ in range(2)] == [0.8, 1.0]
+    for step in (1, 2):
+        store({"step": step}, tmp_path / "state.pt")
+    assert torch.load(tmp_path / "state.pt", weights_only=True) == {"step": 2}
+    assert [file.name for file in tmp_path.iterdir()] == ["state.pt"]
 
 
 def test_the_kept_speech_says_the_plan_and_tells_when_each_word_is_said() -> None:

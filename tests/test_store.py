@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.clips import SORTS, STATES, big_store, review_one
+from benchmarks.clips import SORTS, STATES, big_store, review_page
 from core.checkpoint_ref import CheckpointRef
 from core.errors import UserError
 from core.project import stats as figures
@@ -361,7 +361,7 @@ def test_a_page_of_fifty_thousand_clips_is_found_by_the_indexes(
         assert steps[0] < MOST_STEPS["page"], f"{state} in order of {sort} from {offset}: {steps[0]} steps"
     for sort in ("time", "confidence", "mismatch"):
         steps[0] = 0
-        found, before, walked = review_one(store, ClipFilter("flagged", sort=sort, flag="mismatch"), 3000)
+        found, before, walked = review_page(store, ClipFilter("flagged", sort=sort, flag="mismatch"), 3000)
         assert found > 3000 and (before, walked) == (3000, 7)
         assert steps[0] < MOST_STEPS["review"], f"a flagged clip and its neighbours by {sort}: {steps[0]} steps"
 

@@ -106,7 +106,7 @@ def _cut(row: dict[str, Any], sound: np.ndarray, alone: dict[str, str], whole: b
         times = word_times([sentence["text"] for sentence in sentences], row["ipa"], row["frames"], alone)
     every = list(zip(sentences, times, strict=True))
     clips = []
-    for part in [every] if whole else [[one] for one in every]:
+    for part in [every] if whole else [[sentence] for sentence in every]:
         begin, end = part[0][0]["begin"], part[-1][0]["end"]
         words = [(first - begin / RATE_HZ, last - begin / RATE_HZ) for _, spans in part for first, last in spans]
         first, last = (round(at / RATE_HZ / FRAME_S) for at in (begin, end))

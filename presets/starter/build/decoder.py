@@ -26,7 +26,7 @@ from core.engines.xtts.model.decoder import topology, widen
 from presets.starter.build.corpus import MEL_RATE_HZ, SHIFTS, Clip, coloured, load, log_mel
 from presets.starter.build.plan import FLITE, UNHEARD, is_validation
 from presets.starter.build.speakers import SIZE, vectors
-from presets.starter.build.work import MOST_S, RATE_HZ, TRAINED, Team, background, bfloat16, machine
+from presets.starter.build.work import RATE_HZ, TRAINED, Allowance, Team, background, bfloat16, machine, store
 
 HOP = 256
 RATIO = RATE_HZ / MEL_RATE_HZ
@@ -68,24 +68,27 @@ def resized(mel: Tensor) -> Tensor:
     return F.interpolate(mel, scale_factor=[RATIO], mode="linear")
 
 
-def spectral_loss(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-    """Mel L1 in nats; spectral convergence and log magnitude over three windows (mean), with that of 40 loud bands."""
-    mel_of, bands_of = _MEL.to(one.device), _BANDS.to(one.device)
-    mel = (torch.log(mel_of(one).clamp(min=1e-5)) - torch.log(mel_of(other).clamp(min=1e-5))).abs().mean()
-    total = torch.zeros((), device=one.device)
+def spectral_loss(waves: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """How far waves (b, samples) are from others: mel L1 in nats, and how far their spectra are.
+
+    The latter is convergence and log magnitude over three windows (mean), and convergence of 40 loud bands.
+    """
+    mel_of, bands_of = _MEL.to(waves.device), _BANDS.to(waves.device)
+    mel = (torch.log(mel_of(waves).clamp(min=1e-5)) - torch.log(mel_of(targets).clamp(min=1e-5))).abs().mean()
+    total = torch.zeros((), device=waves.device)
     for size in (256, 512, 1024):
-        window = torch.hann_window(size, device=one.device)
+        window = torch.hann_window(size, device=waves.device)
         a, b = (
             torch.stft(x, size, size // 4, window=window, return_complex=True).abs().clamp(min=1e-5)
-            for x in (one, other)
+            for x in (waves, targets)
         )
         total = total + convergence(a, b) + (a.log() - b.log()).abs().mean()
-    return mel, total / 3 + convergence(bands_of(one), bands_of(other))
+    return mel, total / 3 + convergence(bands_of(waves), bands_of(targets))
 
 
-def convergence(one: Tensor, other: Tensor) -> Tensor:
+def convergence(magnitudes: Tensor, targets: Tensor) -> Tensor:
     """How far magnitudes (b, bands, frames) are from others, as a share of these."""
-    return ((one - other).norm(dim=(1, 2)) / (other.norm(dim=(1, 2)) + 1e-3)).mean()
+    return ((magnitudes - targets).norm(dim=(1, 2)) / (targets.norm(dim=(1, 2)) + 1e-3)).mean()
 
 
 class Pool:
@@ -156,14 +159,9 @@ def fit(start: Callable[[], Generator], source: Source, file: Path, seconds: flo
         step, spent = saved["step"], saved["cpu_s"]
     team, learning = Team(), list(generator.parameters())
     torch.manual_seed(team.rank)
-    began, last = clock(), time.time()
+    allowance, last = Allowance(seconds, spent, clock, team), time.time()
     log: list[tuple[float, float]] = []
-    start = time.monotonic()
-    while True:
-        used = spent + clock() - began
-        share = team.agreed(max(used / seconds, (time.monotonic() - start) / MOST_S))
-        if share >= 1:
-            break
+    while (share := allowance.share()) < 1:
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1, (step + 1) / 50) * max(0.05, 1 - share)
         crops = [source.crop(draw) for _ in range(BATCH[device.type])]
@@ -180,18 +178,18 @@ def fit(start: Callable[[], Generator], source: Source, file: Path, seconds: flo
         log.append((mel.item(), spectral.item()))
         if step % 100 == 0 and not team.rank:
             means = np.mean(log[-100:], 0)
-            print(f"{step} mel L1 {means[0]:.3f} nats, spectral {means[1]:.3f}, {used:.0f} s", flush=True)
+            print(f"{step} mel L1 {means[0]:.3f} nats, spectral {means[1]:.3f}, {allowance.used():.0f} s", flush=True)
         if time.time() - last > 120 and not team.rank:
             last = time.time()
-            save(generator, optimizer, step, used, file)
+            save(generator, optimizer, step, allowance.used(), file)
     if not team.rank:
-        save(generator, optimizer, step, used, file)
+        save(generator, optimizer, step, allowance.used(), file)
 
 
 def save(generator: Generator, optimizer: torch.optim.Optimizer, step: int, used: float, file: Path) -> None:
+    """Write what `fit` goes on from and `trained` reads."""
     state = {"generator": generator.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "cpu_s": used}
-    torch.save(state, file.with_suffix(".tmp"))
-    file.with_suffix(".tmp").replace(file)
+    store(state, file)
 
 
 def restored(state: dict[str, Tensor]) -> Generator:

@@ -20,8 +20,8 @@ from TTS.tts.layers.xtts.dvae import Quantize
 
 from core.engines.xtts.model.load import new_dvae
 from presets.starter.build.corpus import MEL_RATE_HZ, MEL_SCALE, SHIFTS, Clip, load, log_mel
-from presets.starter.build.plan import FLITE, FLITE_FROM, UNHEARD, VOICES, is_validation
-from presets.starter.build.work import TRAINED, background, machine
+from presets.starter.build.plan import FLITE, FLITE_FROM, UNHEARD, is_validation
+from presets.starter.build.work import TRAINED, Allowance, Team, background, machine, store
 
 TOKENS, CODE_DIM, HIDDEN = 8192, 32, 128
 BATCH, FRAMES = {"cpu": 32, "cuda": 256}, 96
@@ -67,7 +67,7 @@ def prepare(clips: list[Clip], alphabet: str) -> list[tuple[Tensor, bool, Tensor
 
 
 def train(seconds: float) -> None:
-    """Use up ``seconds`` of processor time, then rest."""
+    """Use up ``seconds`` in all (of processor time, or of the clock on a card), then rest."""
     device, clock = machine()
     size = BATCH[device.type]
     TRAINED.mkdir(parents=True, exist_ok=True)
@@ -104,10 +104,10 @@ def train(seconds: float) -> None:
     print(f"{len(clips)} utterances, {len(rows)} with variants, {len(alphabet)} phonemes", flush=True)
     book = codec.dvae.codebook
     log: list[tuple[float, ...]] = []
-    began, last = clock(), time.time()
-    while (used := spent + clock() - began) < seconds:
+    allowance, last = Allowance(seconds, spent, clock, Team()), time.time()
+    while (share := allowance.share()) < 1:
         for group in optimizer.param_groups:
-            group["lr"] = 1.2e-3 * min(1, (step + 1) / 50) * max(0.05, 1 - used / seconds)
+            group["lr"] = 1.2e-3 * min(1, (step + 1) / 50) * max(0.05, 1 - share)
         picked = draw.choices(rows, cum_weights=weights, k=size)
         starts = [draw.randrange(mel.shape[1] - FRAMES) for mel, _, _ in picked]
         mel = torch.stack([row[0][:, at : at + FRAMES] for row, at in zip(picked, starts, strict=True)])
@@ -135,7 +135,7 @@ def train(seconds: float) -> None:
         step += 1
         right = (logits.argmax(-1) == places).float().mean()
         log.append((loss_mel.item(), loss_phoneme.item(), right.item(), commitment.item()))
-        if step > warm_up and step % 30 == 0 and used < 0.85 * seconds:
+        if step > warm_up and step % 30 == 0 and share < 0.85:
             dead = (book.cluster_size < 0.01).nonzero()[:, 0]
             if len(dead):
                 restart(codec, rows, draw, dead)
@@ -144,13 +144,13 @@ def train(seconds: float) -> None:
             dead_count = int((book.cluster_size < 0.01).sum())
             print(
                 f"{step} mel L1 {means[0]:.3f} nats, phonemes {means[1]:.3f} ({means[2]:.0%}), "
-                f"commitment {means[3]:.3f}, {dead_count} dead, {used:.0f} CPU s",
+                f"commitment {means[3]:.3f}, {dead_count} dead, {allowance.used():.0f} s",
                 flush=True,
             )
         if time.time() - last > 120 or step % 500 == 0:
             last = time.time()
-            save(codec, optimizer, step, used)
-    save(codec, optimizer, step, seconds)
+            save(codec, optimizer, step, allowance.used())
+    save(codec, optimizer, step, allowance.used())
 
 
 def heard() -> list[Clip]:
@@ -180,7 +180,7 @@ def quantise(book: Quantize, state: Tensor) -> tuple[Tensor, Tensor]:
     return straight.view(state.shape[0], state.shape[2], -1).transpose(1, 2), commitment
 
 
-def restart(codec: Codec, rows: list, draw: random.Random, which: Tensor) -> None:
+def restart(codec: Codec, rows: list[tuple[Tensor, bool, Tensor]], draw: random.Random, which: Tensor) -> None:
     """Draw these codes anew from what the encoder gives."""
     book = codec.dvae.codebook
     with torch.no_grad():
@@ -196,9 +196,9 @@ def restart(codec: Codec, rows: list, draw: random.Random, which: Tensor) -> Non
 
 
 def save(codec: Codec, optimizer: torch.optim.Optimizer, step: int, used: float) -> None:
+    """Write what `train` goes on from and `trained` reads."""
     state = {"codec": codec.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "cpu_s": used}
-    torch.save({**state, "phonemes": codec.phonemes}, FILE.with_suffix(".tmp"))
-    FILE.with_suffix(".tmp").replace(FILE)
+    store({**state, "phonemes": codec.phonemes}, FILE)
 
 
 def place(codec: Codec, state: dict[str, Tensor]) -> None:
@@ -219,5 +219,4 @@ def trained() -> Codec:
 
 if __name__ == "__main__":
     background("dvae")
-    assert not set(UNHEARD) & set(VOICES)
     train(float(sys.argv[1]))

@@ -18,7 +18,7 @@ from TTS.encoder.models.resnet import ResNetSpeakerEncoder
 from presets.starter.build.corpus import SHIFTS, Clip, load
 from presets.starter.build.plan import UNHEARD, is_validation
 from presets.starter.build.speakers import vectors
-from presets.starter.build.work import RATE_HZ, TRAINED, background, machine
+from presets.starter.build.work import RATE_HZ, TRAINED, background, machine, store
 
 FILE = TRAINED / "encoder.pt"
 AUDIO = {
@@ -55,9 +55,9 @@ def learn(seconds: float) -> None:
                 value.data[:, value.shape[1] // 2 :] = 0
     every = [clip for clip in load(whole=True) if len(clip.sound) > RATE_HZ * PIECE_S[0] * max(SHIFTS)]
     clips = [clip for clip in every if clip.voice not in UNHEARD and not is_validation(clip.number)]
-    known = vectors(clips, (1.0, *SHIFTS), most=2)
+    right = vectors(clips, (1.0, *SHIFTS), most=2)
     features: list[Tensor] = []
-    who: list[Speaker] = []
+    labels: list[Speaker] = []
     hook = net.fc.register_forward_pre_hook(lambda _, inputs: features.append(inputs[0].cpu()))
     began = clock()
     with torch.no_grad():
@@ -68,10 +68,10 @@ def learn(seconds: float) -> None:
             if share < SETTLE:
                 features.clear()
                 continue
-            who += speakers
+            labels += speakers
         hook.remove()
         inputs = torch.cat(features).double()
-        wanted = torch.stack([known[speaker] for speaker in who]).double()
+        wanted = torch.stack([right[speaker] for speaker in labels]).double()
         middle, mean = inputs.mean(0), wanted.mean(0)
         away = inputs - middle
         kernel = away @ away.T
@@ -81,36 +81,31 @@ def learn(seconds: float) -> None:
         net.fc.bias.copy_(mean - weight @ middle)
         net.eval().cpu()
         kept = [clip for clip in every if clip.voice not in UNHEARD and is_validation(clip.number)]
-        for name, some in (
+        for name, part in (
             ("clips kept from it", kept),
             ("voices kept from it", [clip for clip in every if clip.voice in UNHEARD]),
         ):
-            right = vectors(some, (1.0,), most=2)
-            waves, speakers = pieces(some, draw, 3.0, (1.0,), 24)
-            alike = F.cosine_similarity(net(torch.stack(waves)), torch.stack([right[one] for one in speakers]))
+            right = vectors(part, (1.0,), most=2)
+            waves, speakers = pieces(part, draw, 3.0, (1.0,), 24)
+            alike = F.cosine_similarity(net(torch.stack(waves)), torch.stack([right[speaker] for speaker in speakers]))
             print(f"{name}: likeness to the right vector {alike.mean():.3f}", flush=True)
-    given = vectors_given(net, clips)
-    state = {
-        "net": net.state_dict(),
-        "given": {f"{voice} {factor}": torch.stack(some) for (voice, factor), some in given.items()},
-    }
-    print(f"{len(who)} pieces, vectors of {len(given)} speakers", flush=True)
-    torch.save(state, FILE.with_suffix(".tmp"))
-    FILE.with_suffix(".tmp").replace(FILE)
+    known = {f"{voice} {factor}": value for (voice, factor), value in vectors_given(net, clips).items()}
+    print(f"{len(labels)} pieces, vectors of {len(known)} speakers", flush=True)
+    store({"net": net.state_dict(), "given": known}, FILE)
 
 
 @torch.no_grad()
-def vectors_given(net: ResNetSpeakerEncoder, clips: list[Clip]) -> dict[Speaker, list[Tensor]]:
-    """Vectors (512,) that the encoder gives of pieces of each voice at each factor."""
+def vectors_given(net: ResNetSpeakerEncoder, clips: list[Clip]) -> dict[Speaker, Tensor]:
+    """Vectors (``GIVEN``, 512) that the encoder gives of pieces of each voice at each factor."""
     draw = random.Random(1)
-    given: dict[Speaker, list[Tensor]] = {}
+    known: dict[Speaker, Tensor] = {}
     for voice in sorted({clip.voice for clip in clips}):
-        said = [clip for clip in clips if clip.voice == voice]
+        own = [clip for clip in clips if clip.voice == voice]
         for factor in (1.0, *SHIFTS):
-            size_s = min(draw.uniform(*PIECE_S), 0.9 * max(len(clip.sound) for clip in said) / RATE_HZ / factor)
-            waves, _ = pieces(said, draw, size_s, (factor,), GIVEN)
-            given[voice, factor] = list(net(torch.stack(waves), l2_norm=True))
-    return given
+            size_s = min(draw.uniform(*PIECE_S), 0.9 * max(len(clip.sound) for clip in own) / RATE_HZ / factor)
+            waves, _ = pieces(own, draw, size_s, (factor,), GIVEN)
+            known[voice, factor] = net(torch.stack(waves), l2_norm=True)
+    return known
 
 
 def pieces(
@@ -138,13 +133,15 @@ def pieces(
     return waves, speakers
 
 
-def given() -> dict[Speaker, Tensor]:
+def speaker_vectors() -> dict[Speaker, Tensor]:
     """Vectors (n, 512) that the encoder gave of each speaker."""
-    stored = torch.load(FILE, weights_only=True)["given"]
-    return {(voice, float(factor)): value for voice, factor in (name.split() for name in stored)
-            for value in [stored[f"{voice} {factor}"]]}  # fmt: skip
+    known: dict[Speaker, Tensor] = {}
+    for name, value in torch.load(FILE, weights_only=True)["given"].items():
+        voice, factor = name.split()
+        known[voice, float(factor)] = value
+    return known
 
 
 if __name__ == "__main__":
-    background("encoder", niceness=5)
+    background("encoder")
     learn(float(sys.argv[1]))

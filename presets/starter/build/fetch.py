@@ -99,7 +99,7 @@ def make_float() -> int:
                 while division.op_type != "Div":  # Reshape of Cast of Floor of bias / scale
                     division = maker[division.input[0]]
                 inputs.append(division.input[0])
-        attributes = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+        attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
         if "auto_pad" in attributes:
             attributes["auto_pad"] = attributes["auto_pad"].decode()
         kind = "Conv" if node.op_type == "ConvInteger" else "MatMul"
@@ -124,7 +124,7 @@ def _used(nodes: list[Any], outputs: set[str]) -> list[Any]:
 
 def _sorted(nodes: list[Any], graph: Any) -> list[Any]:
     """In an order in which everything is made before it is used."""
-    ready = {one.name for one in graph.input} | {one.name for one in graph.initializer} | {""}
+    ready = {entry.name for entry in (*graph.input, *graph.initializer)} | {""}
     order: list[Any] = []
     while nodes:
         next_ones = [node for node in nodes if all(name in ready for name in node.input)]

@@ -1,10 +1,10 @@
 """Train the GPT on codes: ``gpt CPU_SECONDS``. Goes on where it stopped; takes a graphics card where one is.
 
 Coqui's own `GPT` at a small size. Three things make words come early: the cross entropy is joined by attention that is
-guided to the word that is being said (Kokoro's durations tell which) on a few heads: some to its letter, some to its
+guided to the word that is being said (phonemes' durations tell which) on a few heads: some to its letter, some to its
 end, where a causal model has read the whole word. A head for training only must tell the mel from the latents,
 interpolated as ``HifiDecoder`` does, so that the decoder will find it there. Some codes of the input are replaced at
-random, so that the text is listened to when speech goes wrong; and half of the clips begin as one sentence and go on
+random, so that the text is listened to when speech goes wrong; and three clips in ten begin as one sentence and go on
 as another of the same speaker, cut between words, so that no sentence is learnt by heart.
 A speaker is what the conditioning encoder and the perceiver make of other clips of theirs, as when it speaks: both
 learn along. A batch holds few speakers, each of whom is listened to once. First they learn alone to tell who speaks,
@@ -33,7 +33,7 @@ from presets.starter.build.corpus import MEL_HOP, MEL_RATE_HZ, MEL_SCALE
 from presets.starter.build.dvae import TOKENS
 from presets.starter.build.plan import FLITE, is_validation
 from presets.starter.build.text import tokenizer, tokens
-from presets.starter.build.work import MOST_S, TRAINED, Team, background, bfloat16, machine
+from presets.starter.build.work import TRAINED, Allowance, Team, background, bfloat16, machine, store
 
 START, STOP = TOKENS, TOKENS + 1
 LAYERS, CHANNELS, HEADS, LATENTS = 4, 256, 4, 32
@@ -394,23 +394,22 @@ def train(seconds: float) -> None:
     add_mels(every)
     references = References()
     every = [row for row in every if row.speaker in references.mels]
-    validation = [row for row in every if is_validation(row.number)]
     validation = [
-        random.Random(0).sample([row for row in validation if (row.speaker in MAIN) == is_main], 16)
+        random.Random(0).sample(
+            [row for row in every if is_validation(row.number) and (row.speaker in MAIN) == is_main], 16
+        )
         for is_main in (True, False)
     ]
     rows = [row for row in every if not is_validation(row.number)]
     print(f"{len(rows)} clips, {sum(len(row.codes) for row in rows)} codes, {device}", flush=True)
     numbers = {speaker: number for number, speaker in enumerate(sorted(references.mels))}
-    began, start, last, seen = clock(), time.monotonic(), time.time(), 0
+    allowance, last, seen = Allowance(seconds, spent, clock, team), time.time(), 0
     if not step:
         listen(trainee, optimizer, references, numbers, draw, team)
     log: list[tuple[float, ...]] = []
     epochs = (batches(epoch(rows, draw), draw, BATCH_CODES[device.type]) for _ in itertools.count())
     for group in itertools.chain.from_iterable(epochs):
-        used = spent + clock() - began
-        share = team.agreed(max(used / seconds, (time.monotonic() - start) / MOST_S))
-        if share >= 1:
+        if (share := allowance.share()) >= 1:
             break
         for parameters in optimizer.param_groups:
             parameters["lr"] = RATE * parameters["scale"] * min(1, (step + 1) / 100) * max(0.05, 1 - share)
@@ -434,17 +433,17 @@ def train(seconds: float) -> None:
                     heard = references.draw({row.speaker for row in some}, random.Random(0))
                     held += " |" + "".join(f" {float(x):.3f}" for x in trainee.losses(some, heard, True, numbers))
                     trainee.train()
-            means = np.mean(log[-50:], 0)
+            means, used = np.mean(log[-50:], 0), allowance.used()
             print(
                 f"{step} entropy {means[0]:.3f} guide {means[1]:.3f} mel {means[2]:.3f} who {means[3]:.3f}, "
-                f"held out{held} | {seen / (clock() - began):.0f} codes a second, {used:.0f} s",
+                f"held out{held} | {seen / (used - spent):.0f} codes a second, {used:.0f} s",
                 flush=True,
             )
         if time.time() - last > 180 and not team.rank:
             last = time.time()
-            save(trainee, optimizer, step, used)
+            save(trainee, optimizer, step, allowance.used())
     if not team.rank:
-        save(trainee, optimizer, step, used)
+        save(trainee, optimizer, step, allowance.used())
 
 
 def is_listening(name: str) -> bool:
@@ -473,8 +472,8 @@ def listen(
     """For ``LISTEN_S`` learn to tell speakers alone."""
     learning = [value for name, value in trainee.named_parameters() if is_listening(name)]
     device, clock = machine()
-    began, log = clock(), []
-    while (share := team.agreed((clock() - began) / LISTEN_S)) < 1:
+    allowance, log = Allowance(LISTEN_S, 0.0, clock, team), list[float]()
+    while (share := allowance.share()) < 1:
         for parameters in optimizer.param_groups:
             parameters["lr"] = RATE / 2 * min(1, (len(log) + 1) / 50) * max(0.1, 1 - share)
         with bfloat16(device):
@@ -485,13 +484,13 @@ def listen(
         optimizer.step()
         log.append(loss.item())
         if len(log) % 50 == 0 and not team.rank:
-            print(f"{len(log)} who speaks {np.mean(log[-50:]):.3f}, {clock() - began:.0f} s", flush=True)
+            print(f"{len(log)} who speaks {np.mean(log[-50:]):.3f}, {allowance.used():.0f} s", flush=True)
 
 
 def save(trainee: Trainee, optimizer: torch.optim.Optimizer, step: int, used: float) -> None:
+    """Write what `train` goes on from and `trained` reads."""
     state = {"trainee": trainee.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "seconds": used}
-    torch.save(state, FILE.with_suffix(".tmp"))
-    FILE.with_suffix(".tmp").replace(FILE)
+    store(state, FILE)
 
 
 def trained() -> Trainee:

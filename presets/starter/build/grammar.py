@@ -28,7 +28,7 @@ def rules() -> dict[str, tuple[str, ...]]:
             text[name] += " " + line.strip()
         else:
             name, _, text[name] = line.partition(":")
-    return {key: tuple(one.strip() for one in value.split("|")) for key, value in text.items()}
+    return {key: tuple(part.strip() for part in value.split("|")) for key, value in text.items()}
 
 
 def words(text: str) -> list[str]:

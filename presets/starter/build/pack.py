@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
+from TTS.tts.layers.xtts.gpt import GPT
 from TTS.tts.layers.xtts.tokenizer import VoiceBpeTokenizer
 from TTS.tts.models.xtts import Xtts
 
@@ -22,7 +23,7 @@ from presets.starter.build.decoder import trained as trained_decoder
 from presets.starter.build.dvae import TOKENS
 from presets.starter.build.dvae import trained as trained_codec
 from presets.starter.build.encoder import FILE as ENCODER_FILE
-from presets.starter.build.encoder import given
+from presets.starter.build.encoder import speaker_vectors
 from presets.starter.build.gpt import CHANNELS, HEADS, LAYERS, References
 from presets.starter.build.gpt import trained as trained_gpt
 from presets.starter.build.latents import FILE as LATENTS_FILE
@@ -35,15 +36,15 @@ SIZES = {"layers": LAYERS, "channels": CHANNELS, "heads": HEADS, "codes": TOKENS
 SPEAKING = {"temperature": 0.25, "repetition_penalty": 1.0, "top_k": 30, "top_p": 0.9}
 
 
-def model() -> Xtts:
-    """All parts as one XTTS model in evaluation mode; the narrow decoder padded to its full width."""
+def model(gpt: GPT) -> Xtts:
+    """All parts as one XTTS model; the narrow decoder padded to its full width."""
     vocabulary = TRAINED / "vocab.json"
     tokenizer().save(str(vocabulary))
     xtts = Xtts(small_config(**SIZES))
     xtts.tokenizer = VoiceBpeTokenizer(vocab_file=str(vocabulary))
     xtts.init_models()
     xtts.mel_stats.fill_(MEL_SCALE)
-    xtts.gpt.load_state_dict(trained_gpt().gpt.state_dict())
+    xtts.gpt.load_state_dict(gpt.state_dict())
     encoder = torch.load(ENCODER_FILE, weights_only=True, map_location="cpu")["net"]
     xtts.hifigan_decoder.speaker_encoder.load_state_dict(encoder)
     pad_generator(xtts.hifigan_decoder.waveform_decoder, trained_decoder(LATENTS_FILE))
@@ -55,8 +56,8 @@ def pack(folder: Path) -> None:
     packed = folder / PACKED.name
     trainee = trained_gpt()
     tensors: dict[str, Tensor] = {}
-    tensors |= {f"model/{name}": value for name, value in corners(model().state_dict()).items()}
-    mels, vectors = References().mels, given()
+    tensors |= {f"model/{name}": value for name, value in corners(model(trainee.gpt).state_dict()).items()}
+    mels, vectors = References().mels, speaker_vectors()
     for voice, name in NAMES.items():
         latents = torch.cat([trainee.listen(mel[None, None].float()) for mel in mels[voice, 1.0]])
         tensors[f"speakers/{name}/gpt_cond_latent"] = latents.mean(0, keepdim=True)

@@ -28,8 +28,8 @@ MORE = (
     "bf_alice", "bm_daniel", "af_sky", "bf_isabella", "bm_fable", "bf_lily", "bm_lewis",
 )  # fmt: skip
 MORE_FROM, MORE_COUNT = 50_000, 64  # Kokoro's other voices say a little each, so that the model knows many speakers
-MAIN = VOICES[:2]
-MAIN_FROM = 416  # utterances from here on are spoken by these two alone, at one pace: words come sooner so
+LATER_VOICES = VOICES[:2]
+LATER_FROM = 416  # utterances from here on are spoken by these two alone, at one pace: words come sooner so
 _MARKS = "ˈˌ"  # stress: lasts with the phoneme that follows
 _PAUSES = ",;:.!?—"
 
@@ -53,8 +53,8 @@ def utterances() -> list[Utterance]:
         number = len(plan)
         voice = VOICES[number % len(VOICES)] if number % 32 != 31 else UNHEARD[number // 32 % len(UNHEARD)]
         speed = draw.choice(SPEEDS)
-        if number >= MAIN_FROM:
-            voice, speed = MAIN[number // SHARDS % len(MAIN)], 1.0
+        if number >= LATER_FROM:
+            voice, speed = LATER_VOICES[number // SHARDS % len(LATER_VOICES)], 1.0
         plan.append(Utterance(number, voice, speed, group))
     return plan
 
@@ -105,7 +105,7 @@ def word_spans(words: list[str], alone: list[str], ipa: str) -> list[tuple[float
     for part in ipa.split(" "):
         begin = groups[-1][1] + 1 if groups else 0
         groups.append((begin, begin + len(part)))
-    lengths = [max(1, _weight(one)) for one in alone]
+    lengths = [max(1, _weight(phonemes)) for phonemes in alone]
     best: dict[tuple[int, int], tuple[float, tuple[int, int]]] = {(0, 0): (0.0, (0, 0))}
     for i, j in itertools.product(range(len(words) + 1), range(len(groups) + 1)):
         if (i, j) not in best:

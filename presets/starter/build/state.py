@@ -70,14 +70,14 @@ def _ffmpeg(*words: object) -> None:
 
 def _half(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _half(one) for name, one in value.items()}
+        return {name: _half(entry) for name, entry in value.items()}
     return value.half() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
 
 
 def _rounded(value: Any) -> Any:
     """Matrices as whole numbers of at most 127 times a unit of each row, all else in half precision."""
     if isinstance(value, dict):
-        return {name: _rounded(one) for name, one in value.items()}
+        return {name: _rounded(entry) for name, entry in value.items()}
     if not isinstance(value, torch.Tensor) or not value.is_floating_point() or value.ndim < 2:
         return _half(value)
     unit = value.flatten(1).abs().amax(1).clamp(min=1e-6).view(-1, *[1] * (value.ndim - 1)) / 127
@@ -89,7 +89,7 @@ def _float(value: Any) -> Any:
         numbers: torch.Tensor = value["numbers"]
         return numbers * value["unit"]
     if isinstance(value, dict):
-        return {name: _float(one) for name, one in value.items()}
+        return {name: _float(entry) for name, entry in value.items()}
     return value.float() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
 
 

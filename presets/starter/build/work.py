@@ -21,20 +21,20 @@ RATE_HZ = 16_000
 MOST_S = 60 * float(os.environ.get("STARTER_MINUTES", "inf"))  # of the clock, for a training that has to end in time
 
 
-def background(name: str, niceness: int = 19, threads: int = 1) -> None:
-    """Take part as a quiet, pausable process: its own process group, lowest priority, ``threads`` threads.
+def background(name: str) -> None:
+    """Take part as a quiet, pausable process: its own process group, lowest priority, one thread.
 
-    The group's id stands in ``WORK/pids`` while it runs (``kill -STOP -- -ID`` pauses it, ``-CONT`` goes on). Time is
-    counted as processor time everywhere, so that a pause costs nothing.
+    The group's id stands in ``WORK/pids`` while it runs (``kill -STOP -- -ID`` pauses it, ``-CONT`` goes on). On a
+    processor its time is what is counted, so that a pause costs nothing.
     """
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[variable] = str(threads)
+        os.environ[variable] = "1"
     import torch
 
-    torch.set_num_threads(threads)  # the variables come too late for what is imported already
+    torch.set_num_threads(1)  # the variables come too late for what is imported already
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
-    os.nice(max(0, niceness - os.nice(0)))
+    os.nice(19)
     WORK.mkdir(parents=True, exist_ok=True)
     pids = WORK / "pids"
     with pids.open("a") as file:
@@ -44,8 +44,8 @@ def background(name: str, niceness: int = 19, threads: int = 1) -> None:
 
     @atexit.register
     def leave() -> None:
-        rest = [line for line in pids.read_text().splitlines() if line != str(os.getpid())]
-        pids.write_text("".join(f"{line}\n" for line in rest))
+        others = [line for line in pids.read_text().splitlines() if line != str(os.getpid())]
+        pids.write_text("".join(f"{line}\n" for line in others))
 
     print(f"{name}: process group {os.getpid()}", flush=True)
 
@@ -54,7 +54,9 @@ def bfloat16(device: Any) -> Any:
     """A context in which products are made in bfloat16, unless that takes far longer: on processors without it."""
     import torch
 
-    is_quick = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
+    from core.engines.precision import processor_has_bfloat16
+
+    is_quick = device.type == "cuda" or processor_has_bfloat16()
     return torch.autocast(device.type, torch.bfloat16, enabled=is_quick)
 
 
@@ -108,9 +110,41 @@ class Team:
         return float(value)
 
 
+class Allowance:
+    """The time that a training may take in all, sittings before this one included; this one at most ``MOST_S``."""
+
+    def __init__(self, seconds: float, spent: float, clock: Callable[[], float], team: Team) -> None:
+        """
+        Args:
+            seconds: what it may take, by ``clock``.
+            spent: what earlier sittings took of that.
+            clock: what counts, see `machine`.
+            team: the processes that train, which end together.
+        """
+        self.seconds, self.spent, self.clock, self.team = seconds, spent, clock, team
+        self._began, self._start = clock(), time.monotonic()
+
+    def used(self) -> float:
+        """Seconds taken by now, of all sittings."""
+        return self.spent + self.clock() - self._began
+
+    def share(self) -> float:
+        """How much of it is used up; at 1 it is time to end. The same in every process of the team."""
+        return self.team.agreed(max(self.used() / self.seconds, (time.monotonic() - self._start) / MOST_S))
+
+
+def store(state: Any, file: Path) -> None:
+    """Save for ``torch.load``. Whoever reads, or goes on after a kill, finds the old state or the new one whole."""
+    import torch
+
+    temporary = file.with_suffix(f".{os.getpid()}.tmp")
+    torch.save(state, temporary)
+    temporary.replace(file)
+
+
 def command(*words: object, folder: Path | None = None, text: str | None = None) -> str:
     """Run a program to its end and return what it printed."""
-    done = subprocess.run([str(word) for word in words], cwd=folder, input=text, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{words[0]} failed: {done.stderr[-2000:]}")
-    return done.stdout
+    completed = subprocess.run([str(word) for word in words], cwd=folder, input=text, capture_output=True, text=True)
+    if completed.returncode:
+        raise SystemExit(f"{words[0]} failed: {completed.stderr[-2000:]}")
+    return completed.stdout
