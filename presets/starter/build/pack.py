@@ -53,6 +53,7 @@ def model(gpt: GPT) -> Xtts:
 
 def pack(folder: Path) -> None:
     """Write ``weights.safetensors`` (half precision, zeros left out) and ``starter.json``."""
+    folder.mkdir(parents=True, exist_ok=True)
     packed = folder / PACKED.name
     trainee = trained_gpt()
     tensors: dict[str, Tensor] = {}
