@@ -1,10 +1,10 @@
 """From a training to its verdict: a run that learns is told from one whose learning rate was far too high.
 
 Once with a real voice whose pitch is off by what is still to be learnt, so that it learns in no time; all else is the
-app's: the loop, checkpoints, speaking, recogniser, measures, intervals, verdict. And with the starter, as the page trains
-it: once where it has something to learn, once harmed. `benchmarks.verdict` is the same with the demo's clips, updates and
-test set; of these the starter as it is learns nothing that a listener notices. How natural it sounds is left out, as where
-the package is not installed: a third of the time, and no verdict here rests on it.
+app's: the loop, checkpoints, speaking, recogniser, measures, intervals, verdict. And with the starter, as the page
+trains it: once where it has something to learn, once harmed. `benchmarks.verdict` is the same with the demo's clips,
+updates and test set; of these the starter as it is learns nothing that a listener notices. How natural it sounds is
+left out, as where the package is not installed: a third of the time, and no verdict here rests on it.
 """
 
 from __future__ import annotations
