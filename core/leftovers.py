@@ -87,8 +87,8 @@ def _in_temporary(workspace: Workspace, age: _Age) -> Iterator[Path]:
         # A file here is still coming in; a folder holds a whole one.
         if age.over(path, UPLOADED_S if path.is_dir() else BROKEN_OFF_S):
             yield path
-    others = [path for path in _entries(temporary) if path.name not in ("gradio", "incoming", "empty")]
-    for path in (*others, *_entries(temporary / "incoming")):  # there a folder for each file that comes in pieces
+    entries = [path for path in _entries(temporary) if path.name not in ("gradio", "incoming", "empty")]
+    for path in (*entries, *_entries(temporary / "incoming")):  # there a folder for each file that comes in pieces
         if age.over(path, _OTHER_S):
             yield path
 

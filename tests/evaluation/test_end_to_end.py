@@ -42,7 +42,7 @@ from core.training.start import start_training
 from presets.starter.build.plan import held_out
 from tests.conftest import Prompts
 from tests.evaluation.conftest import RATE, MakeScored, Parrot, ParrotEngine, Scored
-from tests.training.conftest import write_dataset
+from tests.training.conftest import HELD_BACK, write_dataset, write_lists
 from tests.training.make_believe import MakeBelieve
 from ui.i18n import Translator
 from ui.tabs.listen.scorecard import verdict_text
@@ -121,19 +121,13 @@ def test_a_run_that_learns_has_a_step_to_keep_and_a_harmed_one_has_none(
     assert best is not None and (best.run_id, best.step) == (learnt.run.id, verdict.step)
 
 
-def speak_dataset(folder: Path, lines: Sequence[str], held_back: int = 2) -> None:
+def speak_dataset(folder: Path, lines: Sequence[str]) -> None:
     """Freeze what FFmpeg's own Flite says, in a voice that the starter knows well."""
-    (folder / "wavs").mkdir(parents=True)
-    rows = [f"clip-{number:04d}|{line}|{line}\n" for number, line in enumerate(lines)]
-    for row, line in zip(rows, lines, strict=True):
-        (text := folder / "line.txt").write_text(line)
+    for wav, line in zip(write_lists(folder, lines, HELD_BACK), lines, strict=True):
+        (text := wav.with_suffix(".txt")).write_text(line)
         source = ["-f", "lavfi", "-i", f"flite=textfile={text}:voice=slt"]
-        target = folder / "wavs" / f"{row.partition('|')[0]}.wav"
-        subprocess.run(["ffmpeg", "-v", "error", *source, "-ar", "22050", target], check=True)
-    (folder / "metadata.csv").write_text("".join(rows))
-    (folder / "metadata_train.csv").write_text("".join(rows[:-held_back]))
-    (folder / "metadata_val.csv").write_text("".join(rows[-held_back:]))
-    write_json(folder / "dataset.json", {"id": folder.name, "language": "en"})
+        subprocess.run(["ffmpeg", "-v", "error", *source, "-ar", "22050", wav], check=True)
+        text.unlink()
 
 
 def make_hasty(base: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,19 +24,25 @@ HELD_BACK = 2
 
 def write_dataset(folder: Path, prompts: Prompts, count: int = CLIPS, held_back: int = HELD_BACK) -> Path:
     """Freeze the first ``count`` prompts by hand, in the form `core.dataset` writes."""
-    (folder / "wavs").mkdir(parents=True)
-    lines = []
     # Short ones: what is proved does not need long ones, and a test should be quick.
     chosen = sorted(prompts.spoken, key=lambda spoken: abs(spoken[1] - spoken[0] - 3.5))[:count]
-    for number, (start_s, end_s, text) in enumerate(chosen):
+    wavs = write_lists(folder, [text for *_, text in chosen], held_back)
+    for wav, (start_s, end_s, _) in zip(wavs, chosen, strict=True):
         samples, rate = read(prompts.recording, start_s, end_s, sample_rate=22_050)
-        write_wav(folder / "wavs" / f"clip-{number:04d}.wav", samples, rate)
-        lines.append(f"clip-{number:04d}|{text}|{text}\n")
-    (folder / "metadata.csv").write_text("".join(lines))
-    (folder / "metadata_train.csv").write_text("".join(lines[: count - held_back]))
-    (folder / "metadata_val.csv").write_text("".join(lines[count - held_back :]))
-    (folder / "dataset.json").write_text(json.dumps({"id": folder.name, "language": "en"}))
+        write_wav(wav, samples, rate)
     return folder
+
+
+def write_lists(folder: Path, texts: Sequence[str], held_back: int) -> list[Path]:
+    """A frozen dataset without its clips: where each of them belongs."""
+    (folder / "wavs").mkdir(parents=True)
+    names = [f"clip-{number:04d}" for number in range(len(texts))]
+    lines = [f"{name}|{text}|{text}\n" for name, text in zip(names, texts, strict=True)]
+    (folder / "metadata.csv").write_text("".join(lines))
+    (folder / "metadata_train.csv").write_text("".join(lines[: len(lines) - held_back]))
+    (folder / "metadata_val.csv").write_text("".join(lines[len(lines) - held_back :]))
+    (folder / "dataset.json").write_text(json.dumps({"id": folder.name, "language": "en"}))
+    return [folder / "wavs" / f"{name}.wav" for name in names]
 
 
 @pytest.fixture(scope="session")
